@@ -1,0 +1,23 @@
+/* The whole library, in reading order. */
+#ifndef ATTUNE_ATTUNE_H
+#define ATTUNE_ATTUNE_H
+
+#include <attune/error.h>
+#include <attune/progress.h>
+#include <attune/digest.h>
+#include <attune/rng.h>
+#include <attune/tensors.h>
+#include <attune/tokenizer.h>
+#include <attune/model.h>
+#include <attune/context.h>
+#include <attune/attention.h>
+#include <attune/dist.h>
+#include <attune/sampler.h>
+#include <attune/generate.h>
+
+#include <attune/library.h>
+#include <attune/prompt.h>
+#include <attune/store.h>
+#include <attune/run.h>
+
+#endif

@@ -1,0 +1,78 @@
+/* One sequence in front of a model: its tokens, the keys and values, the kept queries, the final hidden
+ * states. One thread at a time. All memory is taken in _new; nothing is allocated between tokens.
+ *
+ * Exactness. The logits of a position depend on the model and on the tokens up to it, and on nothing
+ * else: not on the number of threads, on how the tokens were split between calls, or on what was
+ * cached. Every sum runs in an order fixed by its own length (engine/kernels.h states the rule).
+ * With `fast`, matrix products of many rows go through BLAS: results are then close, not equal. */
+#ifndef ATTUNE_CONTEXT_H
+#define ATTUNE_CONTEXT_H
+
+#include <attune/model.h>
+
+struct attune_context;
+
+struct attune_context_options { /* zero means default */
+    int n_context;    /* positions to hold; 0: the model's own limit */
+    int n_threads;    /* 0: as many as there are cores */
+    bool no_queries;  /* do not keep Q: attention maps are then refused */
+    bool keep_hidden; /* keep what leaves each block, for attune_context_hidden */
+    bool fast;        /* give up exactness for BLAS speed */
+};
+
+int attune_context_new(struct attune_context **out, const struct attune_model *model,
+                       const struct attune_context_options *options, struct attune_error *err);
+void attune_context_free(struct attune_context *ctx);
+
+/* What a model reads. ids is all a decoder needs; the rest may be NULL. */
+struct attune_input {
+    const attune_token *ids; /* [n] */
+    size_t n;
+    const uint8_t *type_ids; /* [n] segment of each token, encoders */
+    const uint8_t *mask;     /* [n] 0: padding */
+    const attune_token *decoder_ids; /* [n_decoder], encoder-decoders */
+    size_t n_decoder;
+};
+
+/* Makes the context hold exactly this input. The longest common prefix with what it holds stays;
+ * the rest is evaluated. On ATTUNE_CANCELLED the part that was finished stays valid and is reused by
+ * the next call. Too many tokens: ATTUNE_FULL, with both numbers in the text. */
+int attune_context_sync(struct attune_context *ctx, const struct attune_input *input,
+                        struct attune_progress *progress, struct attune_error *err);
+
+/* Adds n tokens to what is held (to the decoder's side of an encoder-decoder). */
+int attune_context_append(struct attune_context *ctx, const attune_token *ids, size_t n,
+                          struct attune_progress *progress, struct attune_error *err);
+
+/* Forgets everything past the first n tokens. */
+void attune_context_truncate(struct attune_context *ctx, size_t n);
+
+size_t attune_context_length(const struct attune_context *ctx);
+size_t attune_context_capacity(const struct attune_context *ctx);
+const attune_token *attune_context_tokens(const struct attune_context *ctx); /* [length], borrowed */
+const struct attune_model *attune_context_model(const struct attune_context *ctx);
+
+/* Logits of positions first .. first+n-1 into out [n, V]. Computed from the kept final hidden states,
+ * so any position can be asked for at any time. */
+int attune_context_logits(struct attune_context *ctx, size_t first, size_t n, float *out,
+                          struct attune_error *err);
+
+/* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model. */
+enum attune_stack { ATTUNE_STACK_SELF, ATTUNE_STACK_ENCODER, ATTUNE_STACK_DECODER, ATTUNE_STACK_CROSS,
+                    ATTUNE_STACK_COUNT };
+const char *attune_stack_text(enum attune_stack stack); /* "self", "encoder", "decoder", "cross" */
+
+/* Hidden states of a layer into out [n, d_model]: layer 0 is what enters the first block, i leaves
+ * block i, the last is after the final norm where there is one. Needs keep_hidden, else ATTUNE_ARGUMENT. */
+int attune_context_hidden(struct attune_context *ctx, enum attune_stack stack, int layer,
+                          size_t first, size_t n, float *out, struct attune_error *err);
+
+struct attune_context_stats {
+    size_t reused, evaluated; /* tokens of the last sync or append */
+    double eval_ms;           /* wall time of it */
+    uint64_t bytes;           /* memory held by the context */
+    uint64_t query_bytes;     /* of these, kept for attention maps alone */
+};
+struct attune_context_stats attune_context_stats(const struct attune_context *ctx);
+
+#endif

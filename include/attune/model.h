@@ -1,0 +1,59 @@
+/* A model: mapped weights, its shape, its tokenizer. Immutable once open; any thread may read it; it is
+ * closed after every context made from it. Strings and the tokenizer are borrowed from the model. */
+#ifndef ATTUNE_MODEL_H
+#define ATTUNE_MODEL_H
+
+#include <attune/error.h>
+#include <attune/progress.h>
+#include <attune/tokenizer.h>
+#include <stdbool.h>
+
+enum attune_model_kind { ATTUNE_DECODER, ATTUNE_ENCODER, ATTUNE_SEQ2SEQ, ATTUNE_MODEL_KIND_COUNT };
+const char *attune_model_kind_text(enum attune_model_kind kind); /* "decoder", "encoder", "seq2seq" */
+
+struct attune_model;
+
+struct attune_model_options {
+    bool header_only; /* shape, card and metadata, no tensors mapped in, no tokenizer built */
+    bool check;       /* look at every weight: a NaN or infinity is an error that names its tensor */
+};
+
+/* path: a GGUF file (v2, v3), or a Hugging Face directory or hub-cache snapshot (config.json,
+ * model.safetensors or its sharded index, tokenizer.json). options and progress may be NULL. */
+int attune_model_open(struct attune_model **out, const char *path,
+                      const struct attune_model_options *options, struct attune_progress *progress,
+                      struct attune_error *err);
+void attune_model_close(struct attune_model *model);
+
+/* What the model is. Sizes are counts; text is UTF-8 from the file, "" where it says nothing. */
+struct attune_model_info {
+    const char *path;
+    const char *name;
+    const char *family;       /* "llama", "gpt2", ...: the recipe in engine/family_*.c */
+    const char *architecture; /* as the file spells it: "LlamaForCausalLM", "llama" */
+    const char *dtype;        /* the type most weights have: "F32", "F16", "Q8_0", "mixed" */
+    const char *license, *description, *training; /* the card; training: how it was trained */
+    enum attune_model_kind kind;
+    int n_layers, n_encoder_layers; /* n_layers: of the decoder where there are two stacks */
+    int n_heads, n_kv_heads, head_dim;
+    int d_model, d_ff;
+    int n_vocab;              /* rows of the output matrix: length of a logits row */
+    int n_context;            /* positions the model was made for */
+    uint64_t n_parameters;    /* summed over the tensors */
+    uint64_t n_bytes;         /* of those tensors in the file(s) */
+};
+const struct attune_model_info *attune_model_info(const struct attune_model *model);
+
+/* NULL where the model has none (then only ids go in). */
+const struct attune_tokenizer *attune_model_tokenizer(const struct attune_model *model);
+
+/* End-of-sequence as generation understands it: true for every id that ends a text. */
+bool attune_model_is_end(const struct attune_model *model, attune_token id);
+
+/* Digest over names, types, shapes and bytes of all tensors: reads the whole file once, then remembers. */
+uint64_t attune_model_digest(const struct attune_model *model);
+
+/* One line that names what computed a result: version, kernel set, rule of summation. */
+const char *attune_engine_fingerprint(void);
+
+#endif

@@ -1,0 +1,18 @@
+noinst_HEADERS += \
+	%D%/attune/attention.h \
+	%D%/attune/attune.h \
+	%D%/attune/context.h \
+	%D%/attune/digest.h \
+	%D%/attune/dist.h \
+	%D%/attune/error.h \
+	%D%/attune/generate.h \
+	%D%/attune/library.h \
+	%D%/attune/model.h \
+	%D%/attune/progress.h \
+	%D%/attune/prompt.h \
+	%D%/attune/rng.h \
+	%D%/attune/run.h \
+	%D%/attune/sampler.h \
+	%D%/attune/store.h \
+	%D%/attune/tensors.h \
+	%D%/attune/tokenizer.h

@@ -1,0 +1,1 @@
+# Everything here is installed below $(pkgdatadir) under the same relative names.

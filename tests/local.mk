@@ -1,0 +1,23 @@
+# One test program a source file: FOLDER/NAME_test.c, one line here. They print TAP through cmocka.
+if TESTS_BUILD
+check_PROGRAMS += \
+	%D%/engine/error_test
+endif
+
+LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
+TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
+dist_check_SCRIPTS += %D%/layers.sh %D%/headers.sh
+
+AM_TESTS_ENVIRONMENT = \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	ATTUNE_BIN='$(abs_top_builddir)/attune'; export ATTUNE_BIN; \
+	ATTUNE_DATADIR='$(abs_top_srcdir)/share'; export ATTUNE_DATADIR; \
+	ATTUNE_GOLDEN='$(abs_top_srcdir)/tests/golden'; export ATTUNE_GOLDEN; \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	CC='$(CC)'; export CC; AWK='$(AWK)'; export AWK; \
+	LC_ALL=C.UTF-8; export LC_ALL; INPUTRC=/dev/null; export INPUTRC; \
+	OPENBLAS_NUM_THREADS=1; export OPENBLAS_NUM_THREADS;
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+TEST_EXTENSIONS = .sh

@@ -1,0 +1,18 @@
+# Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
+tui_parts =
+
+noinst_LIBRARIES += libtui.a
+libtui_a_SOURCES = $(tui_parts) \
+	%D%/cli.c \
+	%D%/cli.h
+
+BUILT_SOURCES += %D%/tables.inc
+CLEANFILES += %D%/tables.inc
+EXTRA_DIST += %D%/README.md
+%D%/tables.inc: %D%/local.mk
+	@$(MKDIR_P) $(@D)
+	$(MKTABLE) $(tui_parts) >$@
+
+bin_PROGRAMS += attune
+attune_SOURCES = %D%/main.c
+attune_LDADD = $(TUI_LIBS)
