@@ -4,6 +4,8 @@ engine_parts =
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
 	%D%/error.c \
+	%D%/gguf.h \
+	%D%/recipe.h \
 	%D%/sampler.c \
 	%D%/sampler.h
 
