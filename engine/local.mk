@@ -5,6 +5,7 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
 	%D%/error.c \
 	%D%/gguf.h \
+	%D%/model.h \
 	%D%/recipe.h \
 	%D%/sampler.c \
 	%D%/sampler.h

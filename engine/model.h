@@ -1,0 +1,26 @@
+/* A model from the inside: what forward.c, context.c and generate.c read of it.
+ *
+ *   path -> checkpoint (format_*.c: named tensors, configuration) -> recipe (family_*.c) -> model
+ *
+ * Nothing here changes after attune_model_open, the lazily computed digest excepted (it has a lock). */
+#ifndef ATTUNE_ENGINE_MODEL_H
+#define ATTUNE_ENGINE_MODEL_H
+
+#include <attune/model.h>
+
+#include "engine/recipe.h"
+
+struct checkpoint; /* checkpoint.h: the mapped files and the names in them */
+struct model_digest;
+
+struct attune_model {
+    struct attune_model_info info;
+    struct recipe recipe;               /* with header_only its matrices have no data */
+    struct attune_tokenizer *tokenizer; /* NULL: only ids go in */
+    struct checkpoint *checkpoint;      /* keeps alive all that the recipe points to */
+    attune_token *ends;                 /* [n_ends] ids that end a text */
+    size_t n_ends;
+    struct model_digest *digest;
+};
+
+#endif
