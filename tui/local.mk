@@ -4,7 +4,12 @@ tui_parts =
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.c \
-	%D%/cli.h
+	%D%/cli.h \
+	%D%/workbench.h \
+	%D%/panel.h \
+	%D%/input.h \
+	%D%/edit.h \
+	%D%/canvas.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc
