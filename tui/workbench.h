@@ -54,7 +54,9 @@ struct workbench {
     struct attune_tokens tokens; /* of the text, with the template's special tokens */
     bool evaluated;             /* logits and trace are there */
     char refusal[256];          /* why the prompt was not evaluated: too long, ...; "" */
-    float *logits;              /* [V] after the last token */
+    long shown_step;            /* whose distribution follows: a step of the run, or -1: what comes after the prompt */
+    float *logits;              /* [V] of it; meaningless unless `evaluated` (a replayed step without its model has
+                                   only what its record kept: steps[shown_step].top) */
     struct attune_trace trace;  /* the chain over these logits, redone on every knob tick */
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
@@ -68,6 +70,8 @@ struct workbench {
     size_t output_len, output_capacity;
     enum attune_stop stop;
     bool replayed;              /* the steps come from the store */
+    struct attune_run_record record; /* of a replayed run; zeroed otherwise */
+    struct attune_verdict verdict;   /* of the last verify; verdict.what is "" if there was none */
     double tokens_per_s;
     size_t step_cursor;         /* the step panels show details of */
 
@@ -109,7 +113,8 @@ void bench_cancel(struct workbench *b);            /* what runs now; false messa
 int bench_use_step(struct workbench *b, size_t step); /* show the distribution behind a step of the run */
 void bench_list_runs(struct workbench *b, const char *search);
 void bench_replay(struct workbench *b, int64_t run, bool verify);
-int bench_restore(struct workbench *b, int64_t run); /* its prompt, chain and seed into the composer */
+void bench_restore(struct workbench *b, int64_t run); /* its prompt, chain and seed into the composer */
+void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
 
 /* Tokens of prompt and run together: what position i holds. */
