@@ -53,5 +53,6 @@ double gguf_number_at(const struct gguf_value *value, uint64_t i);
 
 size_t gguf_n_tensors(const struct gguf *file);
 const struct gguf_tensor *gguf_tensor_at(const struct gguf *file, size_t i);
+const char *gguf_tensor_type_name(uint32_t type); /* "Q8_0"; NULL if the format knows no such number */
 
 #endif

@@ -3,8 +3,12 @@ engine_parts =
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
+	%D%/digest.c \
 	%D%/error.c \
+	%D%/gguf.c \
 	%D%/gguf.h \
+	%D%/mapping.c \
+	%D%/mapping.h \
 	%D%/model.h \
 	%D%/recipe.h \
 	%D%/sampler.c \

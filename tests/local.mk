@@ -1,8 +1,32 @@
 # One test program a source file: FOLDER/NAME_test.c, one line here. They print TAP through cmocka.
 if TESTS_BUILD
 check_PROGRAMS += \
-	%D%/engine/error_test
+	%D%/engine/digest_test \
+	%D%/engine/error_test \
+	%D%/engine/gguf_test
 endif
+
+EXTRA_DIST += \
+	%D%/golden/gguf/gpt2-f32/golden.json \
+	%D%/golden/gguf/gpt2-f32/golden.safetensors \
+	%D%/golden/gguf/gpt2-f32/model.gguf \
+	%D%/golden/gguf/llama-f32/golden.json \
+	%D%/golden/gguf/llama-f32/golden.safetensors \
+	%D%/golden/gguf/llama-f32/model.gguf \
+	%D%/golden/gguf/llama-q4_0/golden.json \
+	%D%/golden/gguf/llama-q4_0/golden.safetensors \
+	%D%/golden/gguf/llama-q4_0/model.gguf \
+	%D%/golden/gguf/llama-q8_0/golden.json \
+	%D%/golden/gguf/llama-q8_0/golden.safetensors \
+	%D%/golden/gguf/llama-q8_0/model.gguf \
+	%D%/golden/hf/gpt2/config.json \
+	%D%/golden/hf/gpt2/generation_config.json \
+	%D%/golden/hf/gpt2/golden.safetensors \
+	%D%/golden/hf/gpt2/model.safetensors \
+	%D%/golden/hf/llama-gqa-tied/config.json \
+	%D%/golden/hf/llama-gqa-tied/generation_config.json \
+	%D%/golden/hf/llama-gqa-tied/golden.safetensors \
+	%D%/golden/hf/llama-gqa-tied/model.safetensors
 
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
