@@ -1,5 +1,18 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
-engine_parts =
+engine_parts = \
+	%D%/quant_bf16.c \
+	%D%/quant_f16.c \
+	%D%/quant_f32.c \
+	%D%/quant_q2_k.c \
+	%D%/quant_q3_k.c \
+	%D%/quant_q4_0.c \
+	%D%/quant_q4_1.c \
+	%D%/quant_q4_k.c \
+	%D%/quant_q5_0.c \
+	%D%/quant_q5_1.c \
+	%D%/quant_q5_k.c \
+	%D%/quant_q6_k.c \
+	%D%/quant_q8_0.c
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
@@ -10,6 +23,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/mapping.c \
 	%D%/mapping.h \
 	%D%/model.h \
+	%D%/quant.c \
+	%D%/quant.h \
 	%D%/recipe.h \
 	%D%/sampler.c \
 	%D%/sampler.h

@@ -3,7 +3,8 @@ if TESTS_BUILD
 check_PROGRAMS += \
 	%D%/engine/digest_test \
 	%D%/engine/error_test \
-	%D%/engine/gguf_test
+	%D%/engine/gguf_test \
+	%D%/engine/quant_test
 endif
 
 EXTRA_DIST += \

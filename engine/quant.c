@@ -1,0 +1,85 @@
+/* The table of storage types, and what several of them share. */
+#include <config.h>
+
+#include "engine/quant.h"
+
+#define QUANT(name) extern const struct quant_ops quant_##name;
+#include "engine/tables.inc"
+#undef QUANT
+
+static const struct quant_ops *const types[] = {
+#define QUANT(name) &quant_##name,
+#include "engine/tables.inc"
+#undef QUANT
+};
+
+size_t quant_count(void)
+{
+    return sizeof types / sizeof *types;
+}
+
+const struct quant_ops *quant_at(size_t i)
+{
+    return types[i];
+}
+
+const struct quant_ops *quant_by_ggml(uint32_t type)
+{
+    for (size_t i = 0; i < quant_count(); i++) {
+        if (types[i]->ggml_type == type) {
+            return types[i];
+        }
+    }
+    return NULL;
+}
+
+const struct quant_ops *quant_by_dtype(const char *dtype)
+{
+    for (size_t i = 0; i < quant_count(); i++) {
+        if (types[i]->dtype && strcmp(types[i]->dtype, dtype) == 0) {
+            return types[i];
+        }
+    }
+    return NULL;
+}
+
+const struct quant_ops *quant_by_name(const char *name)
+{
+    for (size_t i = 0; i < quant_count(); i++) {
+        if (strcmp(types[i]->name, name) == 0) {
+            return types[i];
+        }
+    }
+    return NULL;
+}
+
+size_t quant_row_bytes(const struct quant_ops *type, size_t n)
+{
+    size_t blocks = n / (size_t)type->block;
+
+    if (n % (size_t)type->block != 0 || blocks > SIZE_MAX / type->block_bytes) {
+        return 0;
+    }
+    return blocks * type->block_bytes;
+}
+
+/* Moves the exponent by a multiplication: 2^112 carries the half's bias (15) to the float's (127),
+ * for subnormal halves too; infinities and NaNs keep the all-ones exponent. */
+float quant_half(const void *p)
+{
+    uint16_t half;
+    uint32_t bits;
+    float value;
+
+    memcpy(&half, p, sizeof half);
+    bits = (uint32_t)(half & 0x7fff) << 13;
+    memcpy(&value, &bits, sizeof value);
+    value *= 0x1p112f;
+    memcpy(&bits, &value, sizeof bits);
+    if ((half & 0x7c00) == 0x7c00) {
+        bits = 0x7f800000u | (uint32_t)(half & 0x3ff) << 13;
+    }
+    bits |= (uint32_t)(half & 0x8000) << 16;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}

@@ -1,0 +1,36 @@
+/* How the numbers of a matrix are stored, and how a row of them becomes floats. One file a type
+ * (quant_NAME.c); the list in local.mk is the registry.
+ *
+ * What a stored row means is exact: every value is a float32 (block scales times small integers fit
+ * it, types with a minimum round once), so nothing depends on who widens the row. Layouts: ggml's
+ * block structs (ggml-common.h), safetensors' dtypes. */
+#ifndef ATTUNE_ENGINE_QUANT_H
+#define ATTUNE_ENGINE_QUANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct quant_ops {
+    const char *name;   /* "q8_0", as people type it */
+    const char *dtype;  /* safetensors' name for it, or NULL */
+    uint32_t ggml_type; /* number in GGUF files */
+    int block;          /* elements a block; rows hold whole blocks */
+    size_t block_bytes;
+    void (*to_float)(float *out /* [n] */, const void *row, size_t n); /* n: whole blocks */
+};
+
+size_t quant_count(void);
+const struct quant_ops *quant_at(size_t i);
+/* NULL if there is no such type. */
+const struct quant_ops *quant_by_ggml(uint32_t type);
+const struct quant_ops *quant_by_dtype(const char *dtype); /* "F32", "F16", "BF16" */
+const struct quant_ops *quant_by_name(const char *name);
+
+/* Bytes of a row of n elements; 0 if n is not whole blocks or the size overflows. */
+size_t quant_row_bytes(const struct quant_ops *type, size_t n);
+
+/* IEEE 754 half precision at p (any alignment) as float. */
+float quant_half(const void *p);
+
+#endif

@@ -1,0 +1,41 @@
+/* 256 values of three bits: h[32], q[64], s[12], d; value d (s - 32) (q - 4).
+ * The low two bits lie as in q2_k; bit j of h[i % 32] is the third bit of group j of 32 values. The
+ * sixteen 6-bit scales: low nibbles in s[0..7] (8..15 in the high halves), upper two bits in
+ * s[8..11]. */
+#include <config.h>
+
+#include "engine/quant.h"
+
+static int scale_at(const unsigned char *s, int i)
+{
+    int low = i < 8 ? s[i] & 15 : s[i - 8] >> 4;
+
+    return (low | (s[8 + i % 4] >> (2 * (i / 4)) & 3) << 4) - 32;
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    const unsigned char *p = row;
+
+    for (; n > 0; n -= 256, out += 256, p += 110) {
+        const unsigned char *high = p, *q = p + 32, *scales = p + 96;
+        float d = quant_half(p + 108);
+
+        for (int i = 0; i < 256; i++) {
+            int half = i / 128, quarter = i % 128 / 32;
+            int value =
+                (q[32 * half + i % 32] >> (2 * quarter) & 3) | (high[i % 32] >> (i / 32) & 1) << 2;
+
+            out[i] = d * (float)scale_at(scales, i / 16) * (float)(value - 4);
+        }
+    }
+}
+
+const struct quant_ops quant_q3_k = {
+    .name = "q3_k",
+    .dtype = NULL,
+    .ggml_type = 11,
+    .block = 256,
+    .block_bytes = 110,
+    .to_float = to_float,
+};
