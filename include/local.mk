@@ -1,6 +1,7 @@
 noinst_HEADERS += \
 	%D%/attune/attention.h \
 	%D%/attune/attune.h \
+	%D%/attune/budget.h \
 	%D%/attune/context.h \
 	%D%/attune/digest.h \
 	%D%/attune/dist.h \

@@ -29,7 +29,7 @@ only() {
 echo "1..9"
 rule "nobody climbs out of a folder" '#[ ]*include +"\.\./' engine/*.[ch] prompts/*.[ch] tui/*.[ch]
 rule "engine/ includes no other folder" '#[ ]*include +"(prompts|tui)/' engine/*.[ch]
-rule "engine/ knows nothing of prompts" '#[ ]*include +<attune/(prompt|library|store|run|attune)\.h>' engine/*.[ch]
+rule "engine/ knows nothing of prompts" '#[ ]*include +<attune/(prompt|budget|library|store|run|attune)\.h>' engine/*.[ch]
 rule "prompts/ includes no other folder" '#[ ]*include +"(engine|tui)/' prompts/*.[ch]
 rule "tui/ includes no other folder" '#[ ]*include +"(engine|prompts)/' tui/*.[ch]
 only "SQLite is seen by store.c alone" 'sqlite3\.h' prompts/store.c

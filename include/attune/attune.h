@@ -17,6 +17,7 @@
 
 #include <attune/library.h>
 #include <attune/prompt.h>
+#include <attune/budget.h>
 #include <attune/store.h>
 #include <attune/run.h>
 

@@ -1,6 +1,6 @@
-/* A prompt as people think of it: a task, some shots, a query, and a template that joins them into the
- * text the model reads. Value-like: a copy is how an edit reaches another thread. The prompt owns its
- * strings. Text is bytes; nothing is trimmed or normalised on the way. */
+/* A prompt as people think of it: a task, some shots, a query, and a template that joins them into
+ * the text the model reads. Value-like: a copy is how an edit reaches another thread. The prompt
+ * owns its strings. Text is bytes; nothing is trimmed or normalised on the way. */
 #ifndef ATTUNE_PROMPT_H
 #define ATTUNE_PROMPT_H
 
@@ -8,22 +8,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum attune_block_kind { ATTUNE_BLOCK_TASK, ATTUNE_BLOCK_SHOT, ATTUNE_BLOCK_QUERY, ATTUNE_BLOCK_KIND_COUNT };
+enum attune_block_kind {
+    ATTUNE_BLOCK_TASK,
+    ATTUNE_BLOCK_SHOT,
+    ATTUNE_BLOCK_QUERY,
+    ATTUNE_BLOCK_KIND_COUNT
+};
 
 struct attune_block {
     enum attune_block_kind kind;
-    bool off;      /* kept, but left out of the text */
-    char *text;    /* the task, a shot's input, the query; NUL-terminated */
-    char *answer;  /* a shot's output; the query's answer prefix (often ""); "" for the task */
+    bool off;     /* kept, but left out of the text */
+    char *text;   /* the task, a shot's input, the query; NUL-terminated */
+    char *answer; /* a shot's output; the query's answer prefix (often ""); "" for the task */
 };
 
-/* How blocks become text. {{task}}, {{input}}, {{output}} stand for the block's texts; anything else in
- * double braces is an error with its offset. A section is left out when its block is off or empty. */
+/* How blocks become text. {{task}}, {{input}}, {{output}} stand for the block's texts and {{open}}
+ * for two opening braces; anything else in double braces is an error with its offset. What the
+ * blocks hold is never looked into. A section is left out when its block is off or empty. */
 struct attune_template {
     char *name;
-    char *task;   /* "{{task}}\n\n" */
-    char *shot;   /* "Review: {{input}}\nSentiment: {{output}}\n\n" */
-    char *query;  /* "Review: {{input}}\nSentiment:{{output}}" */
+    char *task;  /* "{{task}}\n\n" */
+    char *shot;  /* "Review: {{input}}\nSentiment: {{output}}\n\n" */
+    char *query; /* "Review: {{input}}\nSentiment:{{output}}" */
 };
 
 struct attune_prompt { /* exactly one task and one query: blocks[0] and blocks[n - 1] */
@@ -32,22 +38,32 @@ struct attune_prompt { /* exactly one task and one query: blocks[0] and blocks[n
     size_t n, capacity;
 };
 
-int attune_prompt_init(struct attune_prompt *prompt, struct attune_error *err); /* plain template, empty */
+int attune_prompt_init(struct attune_prompt *prompt,
+                       struct attune_error *err); /* plain template, empty */
 void attune_prompt_done(struct attune_prompt *prompt);
-int attune_prompt_copy(struct attune_prompt *to, const struct attune_prompt *from, struct attune_error *err);
+int attune_prompt_copy(struct attune_prompt *to, const struct attune_prompt *from,
+                       struct attune_error *err);
 bool attune_prompt_equal(const struct attune_prompt *a, const struct attune_prompt *b);
 
 /* Edits. i is a place in blocks; shots stand at 1 .. n-2. NULL strings mean "". */
-int attune_prompt_set(struct attune_prompt *prompt, size_t i, const char *text, const char *answer, struct attune_error *err);
-int attune_prompt_add_shot(struct attune_prompt *prompt, size_t at, const char *text, const char *answer, struct attune_error *err);
+int attune_prompt_set(struct attune_prompt *prompt, size_t i, const char *text, const char *answer,
+                      struct attune_error *err);
+int attune_prompt_add_shot(struct attune_prompt *prompt, size_t at, const char *text,
+                           const char *answer, struct attune_error *err);
 void attune_prompt_remove_shot(struct attune_prompt *prompt, size_t at);
 bool attune_prompt_move_shot(struct attune_prompt *prompt, size_t from, size_t to);
 void attune_prompt_switch(struct attune_prompt *prompt, size_t i, bool on);
 size_t attune_prompt_shots(const struct attune_prompt *prompt); /* shots that are on */
-int attune_prompt_use(struct attune_prompt *prompt, const struct attune_template *form, struct attune_error *err);
+int attune_prompt_use(struct attune_prompt *prompt, const struct attune_template *form,
+                      struct attune_error *err);
 
-/* Which bytes of the text came from which block. */
-enum attune_part { ATTUNE_PART_FORM, ATTUNE_PART_TEXT, ATTUNE_PART_ANSWER }; /* template's own words; text; answer */
+/* Which bytes of the text came from which block. A block that has words but no place in the
+ * template is an error (ATTUNE_ARGUMENT), never left out silently. */
+enum attune_part { /* the template's own words; a block's text; its answer */
+                   ATTUNE_PART_FORM,
+                   ATTUNE_PART_TEXT,
+                   ATTUNE_PART_ANSWER
+};
 struct attune_piece {
     size_t start, end;
     size_t block;
@@ -59,22 +75,32 @@ struct attune_rendered {
     struct attune_piece *pieces; /* in order, without gaps */
     size_t n_pieces;
 };
-int attune_prompt_render(struct attune_rendered *out, const struct attune_prompt *prompt, struct attune_error *err);
+int attune_prompt_render(struct attune_rendered *out, const struct attune_prompt *prompt,
+                         struct attune_error *err);
 void attune_rendered_done(struct attune_rendered *rendered);
 
-/* A template file: sections [task], [shot], [query], each the lines below it as they are (the last line
- * break of a section belongs to the section; a trailing backslash takes it away). */
-int attune_template_parse(struct attune_template *out, const char *name, const char *text, size_t len, struct attune_error *err);
-int attune_template_load(struct attune_template *out, const char *path_or_name, struct attune_error *err);
-int attune_template_copy(struct attune_template *to, const struct attune_template *from, struct attune_error *err);
+/* A template file: sections [task], [shot], [query], each the lines below it as they are (the last
+ * line break of a section belongs to the section; a trailing backslash takes it away). Lines before
+ * the first section are remarks and begin with #. Errors name the line. */
+int attune_template_parse(struct attune_template *out, const char *name, const char *text,
+                          size_t len, struct attune_error *err);
+int attune_template_load(struct attune_template *out, const char *path_or_name,
+                         struct attune_error *err);
+int attune_template_copy(struct attune_template *to, const struct attune_template *from,
+                         struct attune_error *err);
 void attune_template_done(struct attune_template *form);
 
-/* The whole prompt as JSON text and back (what the store and exports keep). *out freed by the caller. */
+/* The whole prompt as JSON text and back (what the store and exports keep). *out freed by the
+ * caller. */
 int attune_prompt_to_json(char **out, const struct attune_prompt *prompt, struct attune_error *err);
-int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t len, struct attune_error *err);
+int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t len,
+                            struct attune_error *err);
 
-/* Shots from a file: JSONL with "input" and "output" (or "text" and "label"), or CSV with a header line.
- * The first `count` rows are put into the prompt as shots (all of them if count is negative). */
-int attune_prompt_load_shots(struct attune_prompt *prompt, const char *path, long count, struct attune_error *err);
+/* Shots from a file or a name among "prompts/shots": JSONL with "input" and "output" (or "text" and
+ * "label"), or CSV (RFC 4180) with a header line of those names. The first `count` rows become
+ * shots behind those that stand there (all rows if count is negative); fewer rows than that, or a
+ * broken one, is an error with its line, and the prompt stays as it was. */
+int attune_prompt_load_shots(struct attune_prompt *prompt, const char *path, long count,
+                             struct attune_error *err);
 
 #endif

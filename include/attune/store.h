@@ -1,7 +1,9 @@
 /* Everything that was run, in one SQLite file (prompts/schema.sql says what stands where).
  *
- * A connection belongs to one thread. A foreign, corrupt or newer file is refused and left untouched.
- * Strings inside rows belong to the row: free them with the matching _done. */
+ * Content stands once: prompts and steps are nodes of a tree, each addressed by a digest over what
+ * it is and what it follows, and a run points at them. A connection belongs to one thread. A
+ * foreign, corrupt or newer file is refused and left untouched. Strings inside rows belong to the
+ * row: free them with the matching _done. */
 #ifndef ATTUNE_STORE_H
 #define ATTUNE_STORE_H
 
@@ -11,61 +13,100 @@
 struct attune_store;
 
 enum attune_store_mode { ATTUNE_STORE_WRITE, ATTUNE_STORE_READ };
-/* Creates the file if it is not there (WRITE only); brings an older schema forward after a backup beside it. */
-int attune_store_open(struct attune_store **out, const char *path, enum attune_store_mode mode, struct attune_error *err);
+/* Creates the file if it is not there (WRITE only); brings an older schema forward after a backup
+ * beside it (PATH.backup-vN). READ works on a file that cannot be written, and while another
+ * program writes. */
+int attune_store_open(struct attune_store **out, const char *path, enum attune_store_mode mode,
+                      struct attune_error *err);
 void attune_store_close(struct attune_store *store);
+const char *attune_store_path(const struct attune_store *store);
 
 /* What made a run: enough to show it without the model and to prove it with the model. */
 struct attune_run_record {
-    int64_t id;             /* 0 before it is saved */
-    char *session;          /* name of the session it belongs to */
-    char *created;          /* UTC, ISO 8601 */
+    int64_t id;    /* 0 before it is saved */
+    char *session; /* name of the session it belongs to: not empty, not a number */
+    char *created; /* UTC, ISO 8601; NULL before it is saved: now */
     char *model_path, *model_name, *model_family;
     uint64_t model_digest, tokenizer_digest;
-    char *engine;           /* attune_engine_fingerprint() */
-    char *prompt_json;      /* the composed prompt; "" for raw text or ids */
-    char *prompt_text;      /* as sent, prompt_text_len bytes */
+    char *engine;      /* attune_engine_fingerprint() */
+    bool fast;         /* computed without the promise of equal bits */
+    char *prompt_json; /* the composed prompt; "" for raw text or ids */
+    char *prompt_text; /* as sent, prompt_text_len bytes; with a fork, the bytes of what it took
+                          over too */
     size_t prompt_text_len;
-    attune_token *prompt_ids;
+    attune_token *prompt_ids; /* all the model read before the first step */
     size_t n_prompt;
-    char *chain;            /* text form */
-    uint64_t seed;
+    attune_token *decoder_ids; /* the decoder's side of an encoder-decoder; else NULL */
+    size_t n_decoder;
+    int64_t fork_of;   /* writing: the run whose beginning this one goes on from, or 0 */
+    size_t fork_steps; /* writing: how many of its steps stand; their ids follow its prompt in the
+                          ids */
+    size_t
+        n_inherited; /* reading: ids at the end of what was read that a fork took over or put in */
+    char *inherited_text; /* writing a fork: the bytes of the ids it puts in behind those steps, or
+                             NULL */
+    char *chain;          /* text form */
+    uint64_t seed, first_step;
     size_t max_tokens;
     bool ignore_end;
     char **stops;
     size_t n_stops;
-    enum attune_stop stop;  /* NONE: it was cut off (killed) or is still running */
-    char *output;           /* joined bytes of the steps, cut before a stop text */
+    enum attune_stop stop; /* NONE: it was cut off (killed) or is still running */
+    char *output;          /* joined bytes of the steps, cut before a stop text */
     size_t output_len;
     size_t n_steps;
 };
 void attune_run_record_done(struct attune_run_record *record);
 
-/* Writing: begin, a step at a time (each durable by itself), end. */
-int attune_store_begin_run(struct attune_store *store, struct attune_run_record *record /* id is set */, struct attune_error *err);
-int attune_store_add_step(struct attune_store *store, int64_t run, const struct attune_step *step, struct attune_error *err);
-int attune_store_end_run(struct attune_store *store, int64_t run, enum attune_stop stop, const char *output, size_t output_len, struct attune_error *err);
+/* Writing: begin, a step at a time (each durable by itself against the death of the program), end.
+ */
+int attune_store_begin_run(struct attune_store *store,
+                           struct attune_run_record *record /* id is set */,
+                           struct attune_error *err);
+int attune_store_add_step(struct attune_store *store, int64_t run, const struct attune_step *step,
+                          struct attune_error *err);
+int attune_store_end_run(struct attune_store *store, int64_t run, enum attune_stop stop,
+                         const char *output, size_t output_len, struct attune_error *err);
 
 /* Reading. */
 struct attune_run_query { /* zero: everything, newest first */
     const char *session;
-    const char *search;   /* words looked for in prompts and outputs */
+    const char
+        *search; /* words looked for in prompts and outputs: all of them, each by its beginning */
     size_t limit, offset; /* limit 0: no limit */
 };
-int attune_store_list(struct attune_store *store, const struct attune_run_query *query, struct attune_run_record **out, size_t *n, struct attune_error *err);
+int attune_store_list(struct attune_store *store, const struct attune_run_query *query,
+                      struct attune_run_record **out, size_t *n, struct attune_error *err);
 void attune_run_records_free(struct attune_run_record *records, size_t n);
-int attune_store_load_run(struct attune_store *store, int64_t run, struct attune_run_record *out, struct attune_error *err);
-int attune_store_load_steps(struct attune_store *store, int64_t run, struct attune_step **out, size_t *n, struct attune_error *err); /* free() */
+int attune_store_load_run(struct attune_store *store, int64_t run, struct attune_run_record *out,
+                          struct attune_error *err);
+/* The run's own steps. *out: free(). */
+int attune_store_load_steps(struct attune_store *store, int64_t run, struct attune_step **out,
+                            size_t *n, struct attune_error *err);
 
-struct attune_session_row { int64_t id; char *name; char *created; char *updated; size_t n_runs; };
-int attune_store_sessions(struct attune_store *store, const char *search, struct attune_session_row **out, size_t *n, struct attune_error *err);
+struct attune_session_row {
+    int64_t id;
+    char *name;
+    char *created, *updated; /* updated: when its newest run began */
+    size_t n_runs;
+};
+/* Newest first. search: words in its name, or in a prompt or an output of its runs. */
+int attune_store_sessions(struct attune_store *store, const char *search,
+                          struct attune_session_row **out, size_t *n, struct attune_error *err);
 void attune_session_rows_free(struct attune_session_row *rows, size_t n);
 
+/* Removal is real: what no other run needs is overwritten in the file and gone from its log. If
+ * another program reads the file at that moment: ATTUNE_BUSY, removed but not yet overwritten. */
 int attune_store_remove_run(struct attune_store *store, int64_t run, struct attune_error *err);
-int attune_store_remove_session(struct attune_store *store, const char *name, struct attune_error *err);
+int attune_store_remove_session(struct attune_store *store, const char *name,
+                                struct attune_error *err);
 
-/* A session (all its runs and steps) as one JSON document and back without loss. *out: free(). */
-int attune_store_export(struct attune_store *store, const char *session, char **out, size_t *len, struct attune_error *err);
-int attune_store_import(struct attune_store *store, const char *json, size_t len, char **session /* name it got, free() */, struct attune_error *err);
+/* A session, or one run of it (run not 0; session may be NULL), with all steps as one JSON
+ * document, and back without loss: all of it or nothing. A session's name that is taken gets a
+ * number. *out: free(). */
+int attune_store_export(struct attune_store *store, const char *session, int64_t run, char **out,
+                        size_t *len, struct attune_error *err);
+int attune_store_import(struct attune_store *store, const char *json, size_t len,
+                        char **session /* name it got, free() */, struct attune_error *err);
 
 #endif
