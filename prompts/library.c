@@ -145,8 +145,10 @@ int attune_library_find(char **out, const char *kind, const char *name, struct a
         *out = find_in(shipped, kind, name);
     }
     if (!*out) {
-        attune_error_set(err, ATTUNE_NOT_FOUND, 0, "%s: no such file, and none of that name among the %s in %s%s%s", name, kind,
-                         shipped ? shipped : "(no shared folder found)", user ? " and " : "", user ? user : "");
+        attune_error_set(err, ATTUNE_NOT_FOUND, 0,
+                         "%s: no such file, and none of that name among the %s in %s%s%s", name,
+                         kind, shipped ? shipped : "(no shared folder found)", user ? " and " : "",
+                         user ? user : "");
     }
     free(user);
     free(shipped);
@@ -170,7 +172,8 @@ static bool listed(const struct attune_library_entry *list, size_t n, const char
     return false;
 }
 
-/* The name without a suffix that find_in would add; NULL for files that are no entry of a library. */
+/* The name without a suffix that find_in would add; NULL for files that are no entry of a library.
+ */
 static char *entry_name(const char *file)
 {
     size_t len = strlen(file);
@@ -188,7 +191,8 @@ static char *entry_name(const char *file)
     return strchr(file, '.') ? NULL : strdup(file);
 }
 
-static int list_folder(struct attune_library_entry **list, size_t *n, const char *folder, const char *kind)
+static int list_folder(struct attune_library_entry **list, size_t *n, const char *folder,
+                       const char *kind)
 {
     char *path = folder ? join(folder, "/", kind, "") : NULL;
     DIR *dir = path ? opendir(path) : NULL;
@@ -221,7 +225,8 @@ static int list_folder(struct attune_library_entry **list, size_t *n, const char
     return status;
 }
 
-int attune_library_list(struct attune_library_entry **out, size_t *n, const char *kind, struct attune_error *err)
+int attune_library_list(struct attune_library_entry **out, size_t *n, const char *kind,
+                        struct attune_error *err)
 {
     char *user = user_folder("XDG_DATA_HOME", ".local/share"), *shipped = attune_library_datadir();
     int status;
@@ -267,7 +272,8 @@ static int make_folder(const char *path, struct attune_error *err)
 
             *c = '\0';
             if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
-                status = attune_error_set(err, ATTUNE_IO, 0, "%s: cannot be made: %s", copy, strerror(errno));
+                status = attune_error_set(err, ATTUNE_IO, 0, "%s: cannot be made: %s", copy,
+                                          strerror(errno));
             }
             *c = keep;
             if (!keep) {
@@ -292,7 +298,8 @@ int attune_library_db_path(char **out, struct attune_error *err)
     }
     folder = user_folder("XDG_DATA_HOME", ".local/share");
     if (!folder) {
-        return attune_error_set(err, ATTUNE_NOT_FOUND, 0, "no place for the database: set HOME, XDG_DATA_HOME or ATTUNE_DB");
+        return attune_error_set(err, ATTUNE_NOT_FOUND, 0,
+                                "no place for the database: set HOME, XDG_DATA_HOME or ATTUNE_DB");
     }
     status = make_folder(folder, err);
     if (status == ATTUNE_OK) {

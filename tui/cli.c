@@ -68,9 +68,16 @@ static const struct cli_option output_options[] = {
 /* The tables a verb takes, in the order of its help. */
 static const struct cli_option *option_table(const struct cmd_ops *cmd, size_t i)
 {
-    static const struct { unsigned group; const struct cli_option *options; } shared[] = {
-        {CLI_MODEL, model_options},       {CLI_PROMPT, prompt_options}, {CLI_SAMPLING, sampling_options},
-        {CLI_GENERATE, generate_options}, {CLI_DB, db_options},         {CLI_OUTPUT, output_options},
+    static const struct {
+        unsigned group;
+        const struct cli_option *options;
+    } shared[] = {
+        {CLI_MODEL, model_options},
+        {CLI_PROMPT, prompt_options},
+        {CLI_SAMPLING, sampling_options},
+        {CLI_GENERATE, generate_options},
+        {CLI_DB, db_options},
+        {CLI_OUTPUT, output_options},
         {0, common_options},
     };
     static const struct cli_option none[] = {{NULL, 0, NULL, NULL}};
@@ -105,13 +112,15 @@ static const struct cli_option *knob_options(void)
     return table;
 }
 
-static const struct cli_option *find_option(const struct cmd_ops *cmd, const char *name, size_t len, char letter)
+static const struct cli_option *find_option(const struct cmd_ops *cmd, const char *name, size_t len,
+                                            char letter)
 {
     const struct cli_option *table;
 
     for (size_t i = 0; (table = option_table(cmd, i)); i++) {
         for (const struct cli_option *o = table; o->name; o++) {
-            if (letter ? o->letter == letter : strlen(o->name) == len && strncmp(o->name, name, len) == 0) {
+            if (letter ? o->letter == letter
+                       : strlen(o->name) == len && strncmp(o->name, name, len) == 0) {
                 return o;
             }
         }
@@ -169,7 +178,8 @@ static int parse_option(struct cli *cli, int argc, char **argv, int *i)
     const char *value = equals ? equals + 1 : !is_long && name[1] ? name + 1 : NULL;
 
     if (!o) {
-        return cli_wrong(cli, "%s: no option %s (see attune %s --help)", cli->cmd->name, arg, cli->cmd->name);
+        return cli_wrong(cli, "%s: no option %s (see attune %s --help)", cli->cmd->name, arg,
+                         cli->cmd->name);
     }
     if (!o->value && value) {
         return cli_wrong(cli, "%s: option --%s takes no value", cli->cmd->name, o->name);
@@ -183,7 +193,8 @@ static int parse_option(struct cli *cli, int argc, char **argv, int *i)
     return add_given(cli, o, value);
 }
 
-int cli_init(struct cli *cli, const struct cmd_ops *cmd, int argc, char **argv, FILE *out, FILE *err)
+int cli_init(struct cli *cli, const struct cmd_ops *cmd, int argc, char **argv, FILE *out,
+             FILE *err)
 {
     bool options = true;
 
@@ -263,8 +274,9 @@ static void help_table(const struct cli_option *table, FILE *out)
     for (const struct cli_option *o = table; o->name; o++) {
         char left[64];
 
-        snprintf(left, sizeof left, "%c%c%s --%s %s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-                 o->letter ? "," : " ", o->name, o->value ? o->value : "");
+        snprintf(left, sizeof left, "%c%c%s --%s %s", o->letter ? '-' : ' ',
+                 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+                 o->value ? o->value : "");
         fprintf(out, "  %-30s %s\n", left, o->help);
     }
 }
@@ -326,7 +338,8 @@ int cli_long(struct cli *cli, const char *name, long min, long max, long *out)
     errno = 0;
     x = strtol(text, &end, 10);
     if (errno || end == text || *end || x < min || x > max) {
-        return cli_wrong(cli, "--%s %s: wants a whole number from %ld to %ld", name, text, min, max);
+        return cli_wrong(cli, "--%s %s: wants a whole number from %ld to %ld", name, text, min,
+                         max);
     }
     *out = x;
     return CLI_OK;
@@ -399,11 +412,13 @@ int cli_parse_ids(attune_token **out, size_t *n, const char *list, struct attune
         char *end;
         long id = strtol(at, &end, 10);
 
-        if (end == at || id < 0 || id > INT32_MAX || (*end && *end != ',') || (*end == ',' && !end[1])) {
+        if (end == at || id < 0 || id > INT32_MAX || (*end && *end != ',') ||
+            (*end == ',' && !end[1])) {
             free(*out);
             *out = NULL;
             return attune_error_set(err, ATTUNE_ARGUMENT, (uint64_t)(at - list),
-                                    "ids: wants whole numbers separated by commas, not '%.20s'", at);
+                                    "ids: wants whole numbers separated by commas, not '%.20s'",
+                                    at);
         }
         (*out)[(*n)++] = (attune_token)id;
         at = *end ? end + 1 : end;
@@ -495,7 +510,8 @@ json_t *cli_json_text(const char *bytes, size_t len)
 
 int cli_print_json(struct cli *cli, json_t *value)
 {
-    int failed = !value || json_dumpf(value, cli->out, JSON_COMPACT | JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY) != 0;
+    int failed = !value || json_dumpf(value, cli->out,
+                                      JSON_COMPACT | JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY) != 0;
 
     json_decref(value);
     fputc('\n', cli->out);

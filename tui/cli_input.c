@@ -30,23 +30,28 @@ int cli_open_model(struct cli *cli, struct attune_model **out, struct attune_err
     return status;
 }
 
-int cli_get_prompt(struct cli *cli, const struct attune_model *model, struct cli_prompt *out, struct attune_error *err)
+int cli_get_prompt(struct cli *cli, const struct attune_model *model, struct cli_prompt *out,
+                   struct attune_error *err)
 {
-    const char *text = cli_value(cli, "prompt"), *file = cli_value(cli, "file"), *ids = cli_value(cli, "ids");
+    const char *text = cli_value(cli, "prompt"), *file = cli_value(cli, "file"),
+               *ids = cli_value(cli, "ids");
     const struct attune_tokenizer *tk = attune_model_tokenizer(model);
     struct attune_tokens tokens = {0};
     int status;
 
     memset(out, 0, sizeof *out);
     if (!!text + !!file + !!ids != 1) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "wants one of -p TEXT, -f FILE and --ids 1,2,3");
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                "wants one of -p TEXT, -f FILE and --ids 1,2,3");
     }
     if (ids) {
         out->text = calloc(1, 1);
-        return out->text ? cli_parse_ids(&out->ids, &out->n, ids, err) : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+        return out->text ? cli_parse_ids(&out->ids, &out->n, ids, err)
+                         : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
     if (!tk) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the model has no tokenizer: give the prompt as --ids 1,2,3");
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                "the model has no tokenizer: give the prompt as --ids 1,2,3");
     }
     if (file) {
         status = cli_read_file(&out->text, &out->text_len, file, err);

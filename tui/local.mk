@@ -5,7 +5,13 @@ noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.c \
 	%D%/cli.h \
+	%D%/job.c \
+	%D%/workbench.c \
 	%D%/workbench.h \
+	%D%/workbench_event.c \
+	%D%/workbench_event.h \
+	%D%/worker.c \
+	%D%/worker.h \
 	%D%/panel.h \
 	%D%/input.h \
 	%D%/edit.h \

@@ -1,17 +1,20 @@
-/* The state behind the screen: what is composed, what the worker answered, what the knobs make of it. Owned by the UI
- * thread; panels read the fields and change them through the functions below. Nothing here draws.
+/* The state behind the screen: what is composed, what the worker answered, what the knobs make of
+ * it. Owned by the UI thread; panels read the fields and change them through the functions below.
+ * Nothing here draws.
  *
- * An answer carries the revision of the prompt it was computed for; until the answer for the newest revision is
- * there, panels go on showing the last one (bench_is_stale says so). */
+ * An answer carries the revision of the prompt it was computed for; until the answer for the newest
+ * revision is there, panels go on showing the last one (bench_is_stale says so). */
 #ifndef ATTUNE_TUI_WORKBENCH_H
 #define ATTUNE_TUI_WORKBENCH_H
 
 #include <attune/attune.h>
 
+struct event;
 struct worker;
 
-/* A pooled window on one head's map, as the attention panel wants to draw it: queries q0 .. q1-1 over `rows`
- * cells, keys k0 .. k1-1 over `cols` cells; a cell shows the largest weight it covers. */
+/* A pooled window on one head's map, as the attention panel wants to draw it: queries q0 .. q1-1
+ * over `rows` cells, keys k0 .. k1-1 over `cols` cells; a cell shows the largest weight it covers.
+ */
 struct attention_request {
     int layer, head;
     size_t q0, q1, k0, k1;
@@ -22,19 +25,26 @@ struct attention_view { /* the answer; plain data */
     struct attention_request request;
     uint64_t revision;
     size_t n_tokens;
-    float *cells;    /* [rows, cols], NaN where masked */
-    float *row;      /* [n_tokens] weights of the cursor's query over all keys; 0 after it */
+    float *cells; /* [rows, cols], NaN where masked */
+    float *row;   /* [n_tokens] weights of the cursor's query over all keys; 0 after it */
     double ms;
 };
 
-enum bench_state { BENCH_LOADING, BENCH_IDLE, BENCH_EVALUATING, BENCH_GENERATING, BENCH_REPLAYING, BENCH_FAILED };
+enum bench_state {
+    BENCH_LOADING,
+    BENCH_IDLE,
+    BENCH_EVALUATING,
+    BENCH_GENERATING,
+    BENCH_REPLAYING,
+    BENCH_FAILED
+};
 
 struct workbench {
     struct worker *worker;
     enum bench_state state;
-    char message[256];          /* last thing worth saying: an error, "saved as run 12"; "" if none */
+    char message[256]; /* last thing worth saying: an error, "saved as run 12"; "" if none */
     bool message_is_error;
-    uint64_t frame;             /* counts changes: panels may cache by it */
+    uint64_t frame; /* counts changes: panels may cache by it */
 
     /* Composed here. */
     struct attune_prompt prompt;
@@ -42,44 +52,45 @@ struct workbench {
     struct attune_chain *chain;
     size_t max_tokens;
     uint64_t seed;
-    bool seed_is_fixed;         /* else every run draws a new one */
+    bool seed_is_fixed; /* else every run draws a new one */
     char *session;
 
     /* From the worker. */
     struct attune_model *model; /* NULL while loading */
     char *model_path;
     size_t n_context;
-    uint64_t answered;          /* revision of what follows */
+    uint64_t answered; /* revision of what follows */
     struct attune_rendered text;
     struct attune_tokens tokens; /* of the text, with the template's special tokens */
-    bool evaluated;             /* logits and trace are there */
-    char refusal[256];          /* why the prompt was not evaluated: too long, ...; "" */
-    long shown_step;            /* whose distribution follows: a step of the run, or -1: what comes after the prompt */
-    float *logits;              /* [V] of it; meaningless unless `evaluated` (a replayed step without its model has
-                                   only what its record kept: steps[shown_step].top) */
-    struct attune_trace trace;  /* the chain over these logits, redone on every knob tick */
+    bool evaluated;              /* logits and trace are there */
+    char refusal[256];           /* why the prompt was not evaluated: too long, ...; "" */
+    long shown_step; /* whose distribution follows: a step of the run, or -1: what comes after the
+                        prompt */
+    float *logits;   /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
+                        has   only what its record kept: steps[shown_step].top) */
+    struct attune_trace trace; /* the chain over these logits, redone on every knob tick */
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
     struct attention_view attention;
 
     /* The run on screen, live or replayed. */
-    int64_t run;                /* id in the store, 0: none */
+    int64_t run; /* id in the store, 0: none */
     struct attune_step *steps;
     size_t n_steps, steps_capacity;
-    char *output;               /* joined bytes */
+    char *output; /* joined bytes */
     size_t output_len, output_capacity;
     enum attune_stop stop;
-    bool replayed;              /* the steps come from the store */
+    bool replayed;                   /* the steps come from the store */
     struct attune_run_record record; /* of a replayed run; zeroed otherwise */
     struct attune_verdict verdict;   /* of the last verify; verdict.what is "" if there was none */
     double tokens_per_s;
-    size_t step_cursor;         /* the step panels show details of */
+    size_t step_cursor; /* the step panels show details of */
 
     /* The list of runs. */
     struct attune_run_record *runs;
     size_t n_runs;
     size_t progress_done, progress_total; /* of what the worker does now */
-    size_t token_cursor;        /* position in tokens + steps that panels share */
+    size_t token_cursor;                  /* position in tokens + steps that panels share */
 };
 
 struct bench_options {
@@ -89,18 +100,21 @@ struct bench_options {
 };
 int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err);
 void bench_close(struct workbench *b);
-/* Takes what the worker has said since the last call; true if anything changed. wake: poll this for reading. */
+/* Takes what the worker has said since the last call; true if anything changed. wake: poll this for
+ * reading. */
 bool bench_poll(struct workbench *b);
 int bench_wake_fd(const struct workbench *b);
 bool bench_is_busy(const struct workbench *b);  /* a job is running or queued */
 bool bench_is_stale(const struct workbench *b); /* the answer is for an older revision */
 
-void bench_say(struct workbench *b, bool is_error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void bench_say(struct workbench *b, bool is_error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Changes. Each returns 0 or a status, with the message set. */
-void bench_prompt_changed(struct workbench *b);    /* after an edit of b->prompt */
+void bench_prompt_changed(struct workbench *b); /* after an edit of b->prompt */
 int bench_set_param(struct workbench *b, const char *param, double value);
-int bench_tick(struct workbench *b, const char *param, int ticks); /* also "max_tokens" and "seed" */
+int bench_tick(struct workbench *b, const char *param,
+               int ticks); /* also "max_tokens" and "seed" */
 int bench_set_order(struct workbench *b, const char *order);
 int bench_set_chain(struct workbench *b, const char *text);
 int bench_set_bias(struct workbench *b, attune_token id, float bias);
@@ -109,11 +123,13 @@ void bench_request_attention(struct workbench *b, const struct attention_request
 void bench_move_cursor(struct workbench *b, long by);
 
 int bench_run(struct workbench *b);
-void bench_cancel(struct workbench *b);            /* what runs now; false message if nothing does */
-int bench_use_step(struct workbench *b, size_t step); /* show the distribution behind a step of the run */
+void bench_cancel(struct workbench *b); /* what runs now; false message if nothing does */
+int bench_use_step(struct workbench *b,
+                   size_t step); /* show the distribution behind a step of the run */
 void bench_list_runs(struct workbench *b, const char *search);
 void bench_replay(struct workbench *b, int64_t run, bool verify);
-void bench_restore(struct workbench *b, int64_t run); /* its prompt, chain and seed into the composer */
+void bench_restore(struct workbench *b,
+                   int64_t run); /* its prompt, chain and seed into the composer */
 void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
 

@@ -1,0 +1,550 @@
+/* What the worker does for each kind of job. Runs on the worker thread; speaks through events
+ * alone. */
+#include <config.h>
+
+#include "worker.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void say_error(struct worker *w, const struct attune_error *err)
+{
+    worker_say(w, err->status != ATTUNE_CANCELLED,
+               err->text[0] ? err->text : attune_status_text(err->status));
+}
+
+static int no_memory(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+}
+
+static int no_model(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_ARGUMENT, 0, "no model is open: use :model NAME");
+}
+
+/* The store, opened when it is first needed; NULL with err set if there is none. */
+static struct attune_store *need_store(struct worker *w, struct attune_error *err)
+{
+    if (!w->store && !w->settings.db_path) {
+        attune_error_set(err, ATTUNE_ARGUMENT, 0, "no database: nothing is recorded");
+    } else if (!w->store) {
+        attune_store_open(&w->store, w->settings.db_path, ATTUNE_STORE_WRITE, err);
+    }
+    return w->store;
+}
+
+static void do_load(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_model *model = NULL;
+    struct attune_context *ctx = NULL;
+    struct attune_context_options options = {
+        .n_context = w->settings.n_context,
+        .n_threads = w->settings.n_threads,
+    };
+    struct event *event = event_new(EVENT_loaded);
+    int status =
+        event ? attune_model_open(&model, job->text, NULL, &w->progress, &err) : no_memory(&err);
+
+    if (status == ATTUNE_OK) {
+        status = attune_context_new(&ctx, model, &options, &err);
+    }
+    if (status != ATTUNE_OK) {
+        attune_model_close(model);
+        event_free(event);
+        say_error(w, &err);
+        return;
+    }
+    attune_context_free(w->ctx);
+    w->ctx = ctx;
+    w->model = model;
+    event->model = model;
+    event->n_context = attune_context_capacity(ctx);
+    event->text = strdup(job->text);
+    worker_tell(w, event);
+}
+
+static float *copy_logits(struct worker *w, size_t position, size_t *n, struct attune_error *err)
+{
+    size_t n_vocab = (size_t)attune_model_info(w->model)->n_vocab;
+    float *logits = malloc(n_vocab * sizeof *logits); /* [V] */
+
+    if (!logits) {
+        no_memory(err);
+        return NULL;
+    }
+    if (attune_context_logits(w->ctx, position, 1, logits, err) != ATTUNE_OK) {
+        free(logits);
+        return NULL;
+    }
+    *n = n_vocab;
+    return logits;
+}
+
+/* Renders and tokenizes the job's prompt and tells the result; a copy stays in *text and *tokens.
+ */
+static int read_prompt(struct worker *w, struct job *job, struct attune_rendered *text,
+                       struct attune_tokens *tokens, struct attune_error *err)
+{
+    const struct attune_tokenizer *tk = w->model ? attune_model_tokenizer(w->model) : NULL;
+    const struct attune_tokenize_options options = {.add_special = true};
+    struct event *event = event_new(EVENT_tokenized);
+    int status = !event ? no_memory(err) : !w->model ? no_model(err) : ATTUNE_OK;
+
+    if (status == ATTUNE_OK && !tk) {
+        status =
+            attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                             "this model has no tokenizer: it reads ids only (attune run --ids)");
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_render(text, &job->prompt, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_tokenize(tokens, tk, text->text, text->len, &options, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_render(&event->rendered, &job->prompt, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_tokenize(&event->tokens, tk, text->text, text->len, &options, err);
+    }
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        return status;
+    }
+    event->revision = job->revision;
+    worker_tell(w, event);
+    return ATTUNE_OK;
+}
+
+static int sync_tokens(struct worker *w, const attune_token *ids, size_t n,
+                       struct attune_error *err)
+{
+    const struct attune_input input = {.ids = ids, .n = n};
+
+    if (!w->ctx) {
+        return no_model(err);
+    }
+    if (n == 0) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the prompt is empty: write something");
+    }
+    return attune_context_sync(w->ctx, &input, &w->progress, err);
+}
+
+static void do_evaluate(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_rendered text = {0};
+    struct attune_tokens tokens = {0};
+    struct event *event = NULL;
+    float *logits = NULL;
+    size_t n = 0;
+    int status = read_prompt(w, job, &text, &tokens, &err);
+
+    if (status == ATTUNE_OK) {
+        status = sync_tokens(w, tokens.ids, tokens.n, &err);
+    }
+    if (status == ATTUNE_OK) {
+        logits = copy_logits(w, tokens.n - 1, &n, &err);
+        status = logits ? ATTUNE_OK : err.status;
+    }
+    if (status != ATTUNE_CANCELLED) { /* a newer edit is on its way */
+        event = event_new(status == ATTUNE_OK ? EVENT_evaluated : EVENT_refused);
+    }
+    if (event) {
+        event->revision = job->revision;
+        event->logits = logits;
+        event->n = n;
+        event->text = status == ATTUNE_OK ? NULL : strdup(err.text);
+        if (status == ATTUNE_OK) {
+            event->stats = attune_context_stats(w->ctx);
+        }
+        logits = NULL;
+        worker_tell(w, event);
+    }
+    free(logits);
+    attune_tokens_done(&tokens);
+    attune_rendered_done(&text);
+}
+
+/* Puts weights of queries q .. q+n-1 over keys k0 .. into the cells they fall on, keeping the
+ * largest. */
+static void pool_rows(struct attention_view *view, const float *weights, size_t q, size_t n)
+{
+    const struct attention_request *r = &view->request;
+    size_t nq = r->q1 - r->q0, nk = r->k1 - r->k0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t row = (q + i - r->q0) * (size_t)r->rows / nq;
+
+        for (size_t k = 0; k < nk && r->k0 + k <= q + i; k++) {
+            float *cell = &view->cells[row * (size_t)r->cols + k * (size_t)r->cols / nk];
+            float x = weights[i * nk + k];
+
+            if (!(*cell >= x)) {
+                *cell = x;
+            }
+        }
+    }
+}
+
+/* Brings the request inside the context and inside reason; false if nothing is left of it. */
+static bool clamp_request(struct attention_request *r, size_t n_tokens,
+                          const struct attune_attention_shape *shape)
+{
+    r->q1 = r->q1 < n_tokens ? r->q1 : n_tokens;
+    r->k1 = r->k1 < n_tokens ? r->k1 : n_tokens;
+    if (r->q0 >= r->q1 || r->k0 >= r->k1 || r->layer < 0 || r->layer >= shape->n_layers ||
+        r->head < 0 || r->head >= shape->n_heads || r->rows < 1 || r->cols < 1) {
+        return false;
+    }
+    r->rows = (size_t)r->rows < r->q1 - r->q0 ? r->rows : (int)(r->q1 - r->q0);
+    r->cols = (size_t)r->cols < r->k1 - r->k0 ? r->cols : (int)(r->k1 - r->k0);
+    r->cursor = r->cursor < n_tokens ? r->cursor : n_tokens - 1;
+    return true;
+}
+
+enum { ROWS_AT_ONCE = 64 }; /* so that the threads share the rows; a map is never held whole */
+
+static int fill_view(struct worker *w, struct attention_view *view, struct attune_error *err)
+{
+    const struct attention_request *r = &view->request;
+    size_t nk = r->k1 - r->k0, n_cells = (size_t)r->rows * (size_t)r->cols;
+    float *weights = malloc(ROWS_AT_ONCE * nk * sizeof *weights); /* [ROWS_AT_ONCE, nk] */
+    int status;
+
+    view->cells = malloc(n_cells * sizeof *view->cells);
+    view->row = calloc(view->n_tokens, sizeof *view->row);
+    if (!weights || !view->cells || !view->row) {
+        free(weights);
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < n_cells; i++) {
+        view->cells[i] = NAN;
+    }
+    status = attune_attention_slice(w->ctx, ATTUNE_STACK_SELF, r->layer, r->head, r->cursor, 1, 0,
+                                    view->n_tokens, view->row, err);
+    for (size_t q = r->q0, n; q < r->q1 && status == ATTUNE_OK; q += n) {
+        n = r->q1 - q < ROWS_AT_ONCE ? r->q1 - q : ROWS_AT_ONCE;
+        status = attune_attention_slice(w->ctx, ATTUNE_STACK_SELF, r->layer, r->head, q, n, r->k0,
+                                        nk, weights, err);
+        if (status == ATTUNE_OK) {
+            pool_rows(view, weights, q, n);
+        }
+    }
+    free(weights);
+    return status;
+}
+
+static void do_attention(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_attention_shape shape;
+    struct event *event = event_new(EVENT_attention);
+    double start = now_ms();
+    int status = !event ? no_memory(&err) : !w->ctx ? no_model(&err) : ATTUNE_OK;
+
+    if (status == ATTUNE_OK) {
+        status = attune_attention_shape(&shape, w->ctx, ATTUNE_STACK_SELF, &err);
+    }
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        say_error(w, &err);
+        return;
+    }
+    event->revision = job->revision;
+    event->attention.request = job->attention;
+    event->attention.n_tokens = shape.n_queries;
+    if (shape.n_queries && clamp_request(&event->attention.request, shape.n_queries, &shape)) {
+        status = fill_view(w, &event->attention, &err);
+    }
+    event->attention.ms = now_ms() - start;
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        say_error(w, &err);
+        return;
+    }
+    worker_tell(w, event);
+}
+
+static void tell_step(struct worker *w, const struct attune_step *step, size_t index,
+                      const float *logits, size_t n)
+{
+    struct event *event = event_new(EVENT_step);
+
+    if (event) {
+        event->step = *step;
+        event->step_index = index;
+        if (logits) {
+            event->logits = malloc(n * sizeof *logits);
+            event->n = event->logits ? n : 0;
+            if (event->logits) {
+                memcpy(event->logits, logits, n * sizeof *logits);
+            }
+        }
+        worker_tell(w, event);
+    }
+}
+
+static void tell_started(struct worker *w, int64_t run, uint64_t revision)
+{
+    struct event *event = event_new(EVENT_started);
+
+    if (event) {
+        event->run = run;
+        event->revision = revision;
+        worker_tell(w, event);
+    }
+}
+
+static void tell_finished(struct worker *w, enum attune_stop stop, double tokens_per_s)
+{
+    struct event *event = event_new(EVENT_finished);
+
+    if (event) {
+        event->stop = stop;
+        event->tokens_per_s = tokens_per_s;
+        worker_tell(w, event);
+    }
+}
+
+/* Produces all steps of a run that has started; a waiting attention job is answered between two
+ * tokens. */
+static int produce(struct worker *w, struct attune_run *run, struct attune_error *err)
+{
+    size_t n_vocab = (size_t)attune_model_info(w->model)->n_vocab, n = 0;
+    double start = now_ms();
+    struct attune_step step;
+    struct job *aside;
+    int more;
+
+    while ((more = attune_run_next(run, &step, &w->progress, err)) > 0) {
+        tell_step(w, &step, n++, attune_generation_logits(attune_run_generation(run)), n_vocab);
+        while ((aside = worker_steal(w, JOB_attention))) {
+            do_attention(w, aside);
+            job_free(aside);
+        }
+    }
+    tell_finished(w,
+                  more < 0 ? ATTUNE_STOP_ERROR : attune_generation_stop(attune_run_generation(run)),
+                  n ? (double)n * 1e3 / (now_ms() - start) : 0);
+    return more < 0 ? -more : ATTUNE_OK;
+}
+
+static void do_run(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_rendered text = {0};
+    struct attune_tokens tokens = {0};
+    struct attune_run *run = NULL;
+    struct attune_store *store = NULL;
+    int status = read_prompt(w, job, &text, &tokens, &err);
+
+    if (status == ATTUNE_OK && w->settings.db_path) {
+        store = need_store(w, &err);
+        if (!store) {
+            say_error(w, &err); /* the run goes on, unrecorded and said so */
+        }
+    }
+    if (status == ATTUNE_OK) {
+        const struct attune_run_options options = {
+            .session = job->text,
+            .prompt = &job->prompt,
+            .text = text.text,
+            .text_len = text.len,
+            .ids = tokens.ids,
+            .n = tokens.n,
+            .generate = {.max_tokens = job->max_tokens, .seed = job->seed},
+        };
+
+        status = tokens.n ? attune_run_start(&run, w->ctx, job->chain, store, &options,
+                                             &w->progress, &err)
+                          : attune_error_set(&err, ATTUNE_ARGUMENT, 0,
+                                             "the prompt is empty: write something");
+    }
+    if (status == ATTUNE_OK) {
+        tell_started(w, attune_run_id(run), job->revision);
+        status = produce(w, run, &err);
+        if (status == ATTUNE_OK) {
+            status = attune_run_finish(run, &err);
+        }
+    }
+    if (status != ATTUNE_OK) {
+        say_error(w, &err);
+    }
+    attune_run_free(run);
+    attune_tokens_done(&tokens);
+    attune_rendered_done(&text);
+}
+
+static void do_step(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct event *event = event_new(EVENT_logits);
+    int status = !event ? no_memory(&err) : sync_tokens(w, job->ids, job->n, &err);
+
+    if (status == ATTUNE_OK) {
+        event->logits = copy_logits(w, job->n - 1, &event->n, &err);
+        status = event->logits ? ATTUNE_OK : err.status;
+    }
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        say_error(w, &err);
+        return;
+    }
+    event->step_index = job->step;
+    event->revision = job->revision;
+    worker_tell(w, event);
+}
+
+static void do_list(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_store *store = need_store(w, &err);
+    const struct attune_run_query query = {.search = job->text && *job->text ? job->text : NULL,
+                                           .limit = 1000};
+    struct event *event = event_new(EVENT_listed);
+    int status = !event   ? no_memory(&err)
+                 : !store ? err.status
+                          : attune_store_list(store, &query, &event->records, &event->n, &err);
+
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        say_error(w, &err);
+        return;
+    }
+    worker_tell(w, event);
+}
+
+/* The record of a run as an event of this kind. */
+static int tell_record(struct worker *w, struct attune_store *store, int64_t run,
+                       enum event_kind kind, struct attune_error *err)
+{
+    struct event *event = event_new(kind);
+    int status = event ? ATTUNE_OK : no_memory(err);
+
+    if (status == ATTUNE_OK) {
+        event->records = calloc(1, sizeof *event->records);
+        status = event->records ? attune_store_load_run(store, run, event->records, err)
+                                : no_memory(err);
+    }
+    if (status == ATTUNE_OK) {
+        event->run = run;
+        worker_tell(w, event);
+    } else {
+        event_free(event);
+    }
+    return status;
+}
+
+/* The steps as they were saved, in the time they took. */
+static int play(struct worker *w, struct attune_store *store, int64_t run, enum attune_stop stop,
+                struct attune_error *err)
+{
+    struct attune_step *steps = NULL;
+    size_t n = 0, i = 0;
+    double start = now_ms();
+    int status = attune_store_load_steps(store, run, &steps, &n, err);
+
+    for (; status == ATTUNE_OK && i < n; i++) {
+        if (!w->settings.unpaced &&
+            worker_pause(w, fmin(1000.0, steps[i].eval_ms + steps[i].sample_ms))) {
+            break;
+        }
+        tell_step(w, &steps[i], i, NULL, 0);
+    }
+    free(steps);
+    if (status == ATTUNE_OK) {
+        tell_finished(w, i < n ? ATTUNE_STOP_INTERRUPTED : stop,
+                      n ? (double)i * 1e3 / (now_ms() - start + 1e-3) : 0);
+    }
+    return status;
+}
+
+static int verify(struct worker *w, struct attune_store *store, int64_t run,
+                  struct attune_error *err)
+{
+    struct event *event = event_new(EVENT_verified);
+    int status = !event      ? no_memory(err)
+                 : !w->model ? no_model(err)
+                             : attune_replay_verify(&event->verdict, store, run, w->model,
+                                                    w->settings.n_threads, &w->progress, err);
+
+    if (status != ATTUNE_OK) {
+        event_free(event);
+        return status;
+    }
+    event->run = run;
+    worker_tell(w, event);
+    return ATTUNE_OK;
+}
+
+static void do_replay(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_store *store = need_store(w, &err);
+    struct attune_run_record record = {0};
+    int status = store ? attune_store_load_run(store, job->run, &record, &err) : err.status;
+
+    if (status == ATTUNE_OK) {
+        status = tell_record(w, store, job->run, EVENT_recorded, &err);
+    }
+    if (status == ATTUNE_OK) {
+        status = play(w, store, job->run, record.stop, &err);
+    }
+    if (status == ATTUNE_OK && job->verify) {
+        status = verify(w, store, job->run, &err);
+    }
+    if (status != ATTUNE_OK) {
+        say_error(w, &err);
+    }
+    attune_run_record_done(&record);
+}
+
+static void do_restore(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_store *store = need_store(w, &err);
+    int status = store ? tell_record(w, store, job->run, EVENT_restored, &err) : err.status;
+
+    if (status != ATTUNE_OK) {
+        say_error(w, &err);
+    }
+}
+
+static void do_remove(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_store *store = need_store(w, &err);
+    int status = store ? attune_store_remove_run(store, job->run, &err) : err.status;
+
+    if (status != ATTUNE_OK) {
+        say_error(w, &err);
+    } else {
+        worker_say(w, false, "removed");
+        do_list(w, job);
+    }
+}
+
+void job_do(struct worker *w, struct job *job)
+{
+    static void (*const table[])(struct worker *, struct job *) = {
+#define KIND(name, text, latest) do_##name,
+        JOB_LIST(KIND)
+#undef KIND
+    };
+    _Static_assert(sizeof table / sizeof *table == JOB_COUNT, "every kind of job");
+
+    table[job->kind](w, job);
+}

@@ -1,0 +1,470 @@
+/* The workbench: what a change does, and which job it posts. What comes back is taken in by
+ * workbench_event.c. */
+#include <config.h>
+
+#include "workbench.h"
+
+#include "workbench_event.h"
+#include "worker.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FIRST_MAX_TOKENS = 128, TOKENS_A_TICK = 8 };
+
+int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err)
+{
+    int status;
+
+    memset(b, 0, sizeof *b);
+    b->max_tokens = FIRST_MAX_TOKENS;
+    b->shown_step = -1;
+    b->state = BENCH_LOADING;
+    b->seed = attune_rng_seed();
+    b->session = strdup("workbench");
+    status = b->session ? attune_prompt_init(&b->prompt, err)
+                        : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    if (status == ATTUNE_OK) {
+        status = attune_chain_new(&b->chain, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = worker_open(&b->worker, options, err);
+    }
+    if (status != ATTUNE_OK) {
+        bench_close(b);
+        return status;
+    }
+    b->revision = 1;
+    bench_load_model(b, options->model_path);
+    return ATTUNE_OK;
+}
+
+void bench_close(struct workbench *b)
+{
+    worker_close(b->worker);
+    attune_model_close(b->model);
+    attune_prompt_done(&b->prompt);
+    attune_chain_free(b->chain);
+    attune_rendered_done(&b->text);
+    attune_tokens_done(&b->tokens);
+    attune_trace_done(&b->trace);
+    attune_run_records_free(b->runs, b->n_runs);
+    attune_run_record_done(&b->record);
+    free(b->attention.cells);
+    free(b->attention.row);
+    free(b->session);
+    free(b->model_path);
+    free(b->logits);
+    free(b->steps);
+    free(b->output);
+    memset(b, 0, sizeof *b);
+}
+
+bool bench_poll(struct workbench *b)
+{
+    struct event *event = worker_take(b->worker), *next;
+    size_t done = atomic_load(&b->worker->progress.done),
+           total = atomic_load(&b->worker->progress.total);
+    bool changed = event != NULL || done != b->progress_done || total != b->progress_total;
+
+    b->progress_done = done;
+    b->progress_total = total;
+    for (; event; event = next) {
+        next = event->next;
+        bench_take_event(b, event);
+        event_free(event);
+    }
+    b->frame += changed;
+    return changed;
+}
+
+int bench_wake_fd(const struct workbench *b)
+{
+    return b->worker->wake;
+}
+
+bool bench_is_busy(const struct workbench *b)
+{
+    return worker_is_busy(b->worker);
+}
+
+bool bench_is_stale(const struct workbench *b)
+{
+    return b->answered != b->revision;
+}
+
+void bench_say(struct workbench *b, bool is_error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(b->message, sizeof b->message, format, args);
+    va_end(args);
+    b->message_is_error = is_error;
+    b->frame++;
+}
+
+static int fail(struct workbench *b, const struct attune_error *err)
+{
+    bench_say(b, true, "%s", err->text);
+    return err->status;
+}
+
+static struct job *prepare(struct workbench *b, enum job_kind kind)
+{
+    struct job *job = job_new(kind);
+
+    if (!job) {
+        bench_say(b, true, "out of memory");
+        return NULL;
+    }
+    job->revision = b->revision;
+    return job;
+}
+
+void bench_prompt_changed(struct workbench *b)
+{
+    struct attune_error err;
+    struct job *job;
+
+    b->revision++;
+    b->frame++;
+    job = prepare(b, JOB_evaluate);
+    if (job && attune_prompt_copy(&job->prompt, &b->prompt, &err) != ATTUNE_OK) {
+        fail(b, &err);
+        job_free(job);
+        job = NULL;
+    }
+    if (job) {
+        worker_post(b->worker, job);
+    }
+}
+
+/* The tokens in front of the distribution that is shown. */
+static int history(const struct workbench *b, attune_token **out, size_t *n)
+{
+    size_t n_steps = b->shown_step < 0 ? 0 : (size_t)b->shown_step;
+    const attune_token *prompt = b->replayed ? b->record.prompt_ids : b->tokens.ids;
+    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n;
+
+    *n = n_prompt + n_steps;
+    *out = malloc((*n + 1) * sizeof **out);
+    if (!*out) {
+        return ATTUNE_MEMORY;
+    }
+    if (n_prompt) {
+        memcpy(*out, prompt, n_prompt * sizeof **out);
+    }
+    for (size_t i = 0; i < n_steps; i++) {
+        (*out)[n_prompt + i] = b->steps[i].id;
+    }
+    return ATTUNE_OK;
+}
+
+void bench_apply_chain(struct workbench *b)
+{
+    attune_token *ids;
+    size_t n;
+    struct timespec from, to;
+
+    b->frame++;
+    if (!b->evaluated || history(b, &ids, &n) != ATTUNE_OK) {
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    attune_chain_apply(&b->trace, b->chain, b->logits, ids, n);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    b->trace_ms =
+        (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+    free(ids);
+}
+
+int bench_set_param(struct workbench *b, const char *param, double value)
+{
+    struct attune_error err;
+
+    if (strcmp(param, "max_tokens") == 0 || strcmp(param, "seed") == 0) {
+        if (!(value >= 0 && value <= 9007199254740992.0)) {
+            bench_say(b, true, "%s %g: wants a whole number from 0 on", param, value);
+            return ATTUNE_ARGUMENT;
+        }
+        if (param[0] == 'm') {
+            b->max_tokens = (size_t)value;
+        } else {
+            b->seed = (uint64_t)value;
+            b->seed_is_fixed = true;
+        }
+        b->frame++;
+        return ATTUNE_OK;
+    }
+    if (attune_chain_set(b->chain, param, value, &err) != ATTUNE_OK) {
+        return fail(b, &err);
+    }
+    bench_apply_chain(b);
+    return ATTUNE_OK;
+}
+
+/* The value a number of ticks away, inside the range. A negative step multiplies: 40 becomes 48,
+ * not 41. */
+static double ticked(const struct attune_param *p, double value, int ticks)
+{
+    double next = value;
+
+    for (int i = 0; i < abs(ticks); i++) {
+        double before = next;
+
+        if (p->step < 0) {
+            next = before == 0 ? (ticks > 0 ? 1 : 0)
+                   : ticks > 0 ? before * -p->step
+                               : before / -p->step;
+        } else {
+            next = before + (ticks > 0 ? p->step : -p->step);
+        }
+        if (p->integer) {
+            next = ticks > 0 ? fmax(round(next), before + 1) : fmin(round(next), before - 1);
+        }
+    }
+    if (p->step > 0 && !p->integer) {
+        next = round(next / p->step) * p->step; /* ticks meet the same values on the way back */
+    }
+    return fmin(fmax(next, p->min), p->max);
+}
+
+int bench_tick(struct workbench *b, const char *param, int ticks)
+{
+    const struct attune_param *p;
+
+    if (strcmp(param, "max_tokens") == 0) {
+        double value = (double)b->max_tokens + (double)ticks * TOKENS_A_TICK;
+
+        return bench_set_param(b, param, value < 0 ? 0 : value);
+    }
+    if (strcmp(param, "seed") == 0) {
+        return bench_set_param(
+            b, param, ticks < 0 && b->seed < (uint64_t)-ticks ? 0 : (double)b->seed + ticks);
+    }
+    p = attune_param_find(param);
+    if (!p) {
+        bench_say(b, true, "%s: no such knob", param);
+        return ATTUNE_NOT_FOUND;
+    }
+    return bench_set_param(b, param, ticked(p, attune_chain_get(b->chain, param), ticks));
+}
+
+int bench_set_order(struct workbench *b, const char *order)
+{
+    struct attune_error err;
+
+    if (attune_chain_order(b->chain, order, &err) != ATTUNE_OK) {
+        return fail(b, &err);
+    }
+    bench_apply_chain(b);
+    return ATTUNE_OK;
+}
+
+int bench_set_chain(struct workbench *b, const char *text)
+{
+    struct attune_error err;
+    struct attune_chain *chain;
+
+    if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
+        return fail(b, &err);
+    }
+    attune_chain_free(b->chain);
+    b->chain = chain;
+    bench_apply_chain(b);
+    return ATTUNE_OK;
+}
+
+int bench_set_bias(struct workbench *b, attune_token id, float bias)
+{
+    struct attune_error err;
+
+    if (id < 0 || (b->trace.n_vocab && (size_t)id >= b->trace.n_vocab)) {
+        bench_say(b, true, "bias: there is no token %d (ids go from 0 to %zu)", (int)id,
+                  b->trace.n_vocab - 1);
+        return ATTUNE_ARGUMENT;
+    }
+    if (attune_chain_bias(b->chain, id, bias, &err) != ATTUNE_OK) {
+        return fail(b, &err);
+    }
+    bench_apply_chain(b);
+    return ATTUNE_OK;
+}
+
+void bench_reset_param(struct workbench *b, const char *param)
+{
+    const struct attune_param *p;
+
+    if (!param || strcmp(param, "max_tokens") == 0) {
+        b->max_tokens = FIRST_MAX_TOKENS;
+    }
+    if (!param || strcmp(param, "seed") == 0) {
+        b->seed_is_fixed = false;
+    }
+    for (size_t i = 0; i < attune_param_count(); i++) {
+        p = attune_param_at(i);
+        if (!param || strcmp(param, p->name) == 0) {
+            attune_chain_set(b->chain, p->name, p->off, NULL);
+        }
+    }
+    bench_apply_chain(b);
+}
+
+void bench_request_attention(struct workbench *b, const struct attention_request *request)
+{
+    struct job *job = prepare(b, JOB_attention);
+
+    if (job) {
+        job->attention = *request;
+        worker_post(b->worker, job);
+    }
+}
+
+void bench_move_cursor(struct workbench *b, long by)
+{
+    size_t n = bench_n_tokens(b);
+    long at = (long)b->token_cursor + by;
+
+    b->token_cursor = n == 0 || at < 0 ? 0 : (size_t)at < n ? (size_t)at : n - 1;
+    b->frame++;
+}
+
+int bench_run(struct workbench *b)
+{
+    struct attune_error err = {0};
+    struct job *job = prepare(b, JOB_run);
+    int status = job ? attune_prompt_copy(&job->prompt, &b->prompt, &err) : ATTUNE_MEMORY;
+
+    if (status == ATTUNE_OK) {
+        status = attune_chain_copy(&job->chain, b->chain, &err);
+    }
+    if (status != ATTUNE_OK) {
+        job_free(job);
+        return job ? fail(b, &err) : status;
+    }
+    if (!b->seed_is_fixed) {
+        b->seed = attune_rng_seed();
+    }
+    job->seed = b->seed;
+    job->max_tokens = b->max_tokens;
+    job->text = strdup(b->session);
+    worker_post(b->worker, job);
+    return ATTUNE_OK;
+}
+
+void bench_cancel(struct workbench *b)
+{
+    worker_cancel(b->worker);
+}
+
+int bench_use_step(struct workbench *b, size_t step)
+{
+    struct job *job;
+
+    if (step >= b->n_steps) {
+        bench_say(b, true, "the run has %zu steps", b->n_steps);
+        return ATTUNE_ARGUMENT;
+    }
+    b->step_cursor = step;
+    b->shown_step = (long)step;
+    b->evaluated = false; /* until the logits are there the step's own record is shown */
+    b->frame++;
+    if (!b->model ||
+        (b->replayed && strcmp(b->record.model_name, attune_model_info(b->model)->name) != 0)) {
+        return ATTUNE_OK;
+    }
+    job = prepare(b, JOB_step);
+    if (job && history(b, &job->ids, &job->n) == ATTUNE_OK) {
+        job->step = step;
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
+    }
+    return ATTUNE_OK;
+}
+
+static void post_named(struct workbench *b, enum job_kind kind, const char *text, int64_t run,
+                       bool verify)
+{
+    struct job *job = prepare(b, kind);
+
+    if (job) {
+        job->text = text ? strdup(text) : NULL;
+        job->run = run;
+        job->verify = verify;
+        worker_post(b->worker, job);
+    }
+}
+
+void bench_list_runs(struct workbench *b, const char *search)
+{
+    post_named(b, JOB_list, search, 0, false);
+}
+
+void bench_replay(struct workbench *b, int64_t run, bool verify)
+{
+    post_named(b, JOB_replay, NULL, run, verify);
+}
+
+void bench_restore(struct workbench *b, int64_t run)
+{
+    post_named(b, JOB_restore, NULL, run, false);
+}
+
+void bench_remove_run(struct workbench *b, int64_t run)
+{
+    post_named(b, JOB_remove, NULL, run, false);
+}
+
+void bench_load_model(struct workbench *b, const char *path_or_name)
+{
+    struct attune_error err;
+    char *path = NULL;
+
+    if (attune_library_find(&path, "models", path_or_name, &err) != ATTUNE_OK) {
+        b->state = b->model ? BENCH_IDLE : BENCH_FAILED;
+        fail(b, &err);
+        return;
+    }
+    post_named(b, JOB_load, path, 0, false);
+    free(path);
+}
+
+size_t bench_n_tokens(const struct workbench *b)
+{
+    return (b->replayed ? b->record.n_prompt : b->tokens.n) + b->n_steps;
+}
+
+attune_token bench_token_at(const struct workbench *b, size_t i)
+{
+    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n;
+
+    if (i < n_prompt) {
+        return b->replayed ? b->record.prompt_ids[i] : b->tokens.ids[i];
+    }
+    return i - n_prompt < b->n_steps ? b->steps[i - n_prompt].id : ATTUNE_TOKEN_NONE;
+}
+
+size_t bench_token_bytes(const struct workbench *b, size_t i, char *out, size_t capacity)
+{
+    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n, n;
+    const struct attune_step *step;
+
+    if (i >= n_prompt &&
+        i - n_prompt < b->n_steps) { /* a step brings its bytes, with or without the model */
+        step = &b->steps[i - n_prompt];
+        n = step->n_bytes < capacity ? step->n_bytes : capacity;
+        memcpy(out, step->bytes, n);
+        return step->n_bytes;
+    }
+    if (!b->model || !attune_model_tokenizer(b->model)) {
+        return 0;
+    }
+    return attune_token_bytes(attune_model_tokenizer(b->model), bench_token_at(b, i), out,
+                              capacity);
+}

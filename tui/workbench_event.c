@@ -1,0 +1,283 @@
+/* What each event of the worker does to the workbench, one small function a kind. */
+#include <config.h>
+
+#include "workbench_event.h"
+
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void forget_run(struct workbench *b)
+{
+    b->run = 0;
+    b->n_steps = 0;
+    b->output_len = 0;
+    b->stop = ATTUNE_STOP_NONE;
+    b->replayed = false;
+    b->step_cursor = 0;
+    b->evaluated = b->evaluated && b->shown_step < 0; /* what stood behind a step goes with it */
+    b->shown_step = -1;
+    b->tokens_per_s = 0;
+    b->verdict = (struct attune_verdict){.first_difference = -1};
+    attune_run_record_done(&b->record);
+    memset(&b->record, 0, sizeof b->record);
+}
+
+static void take_logits(struct workbench *b, struct event *event, long step)
+{
+    if (!event->logits || event->n != b->trace.n_vocab) {
+        return; /* of a model that is gone */
+    }
+    free(b->logits);
+    b->logits = event->logits;
+    event->logits = NULL;
+    b->shown_step = step;
+    b->evaluated = true;
+    bench_apply_chain(b);
+}
+
+static void take_busy(struct workbench *b, struct event *event)
+{
+    static const enum bench_state states[JOB_COUNT] = {
+        [JOB_load] = BENCH_LOADING,     [JOB_evaluate] = BENCH_EVALUATING,
+        [JOB_attention] = BENCH_IDLE,   [JOB_run] = BENCH_GENERATING,
+        [JOB_step] = BENCH_IDLE,        [JOB_list] = BENCH_IDLE,
+        [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
+        [JOB_remove] = BENCH_IDLE,
+    };
+
+    b->state = states[event->job];
+}
+
+static void take_idle(struct workbench *b, struct event *event)
+{
+    b->state = b->model ? BENCH_IDLE : BENCH_FAILED;
+}
+
+static void take_loaded(struct workbench *b, struct event *event)
+{
+    struct attune_error err;
+    struct attune_model *old = b->model;
+
+    forget_run(b);
+    attune_tokens_done(&b->tokens);
+    memset(&b->tokens, 0, sizeof b->tokens);
+    attune_trace_done(&b->trace);
+    memset(&b->trace, 0, sizeof b->trace);
+    b->evaluated = false;
+    b->model = event->model;
+    event->model = NULL;
+    attune_model_close(old);
+    free(b->model_path);
+    b->model_path = event->text;
+    event->text = NULL;
+    b->n_context = event->n_context;
+    if (attune_trace_init(&b->trace, (size_t)attune_model_info(b->model)->n_vocab, &err) !=
+        ATTUNE_OK) {
+        bench_say(b, true, "%s", err.text);
+    }
+    bench_prompt_changed(b);
+}
+
+static void take_tokenized(struct workbench *b, struct event *event)
+{
+    if (event->revision != b->revision) {
+        return; /* a newer edit is on its way */
+    }
+    forget_run(b);
+    attune_rendered_done(&b->text);
+    b->text = event->rendered;
+    memset(&event->rendered, 0, sizeof event->rendered);
+    attune_tokens_done(&b->tokens);
+    b->tokens = event->tokens;
+    memset(&event->tokens, 0, sizeof event->tokens);
+    b->refusal[0] = '\0';
+    bench_move_cursor(b, 0);
+}
+
+static void take_evaluated(struct workbench *b, struct event *event)
+{
+    if (event->revision == b->revision) {
+        b->answered = event->revision;
+        b->eval_ms = event->stats.eval_ms;
+        b->reused = event->stats.reused;
+        b->n_evaluated = event->stats.evaluated;
+        take_logits(b, event, -1);
+    }
+}
+
+static void take_refused(struct workbench *b, struct event *event)
+{
+    if (event->revision == b->revision) {
+        b->answered = event->revision;
+        b->evaluated = false;
+        snprintf(b->refusal, sizeof b->refusal, "%s", event->text ? event->text : "");
+    }
+}
+
+static void take_attention(struct workbench *b, struct event *event)
+{
+    free(b->attention.cells);
+    free(b->attention.row);
+    b->attention = event->attention;
+    b->attention.revision = event->revision;
+    event->attention.cells = NULL;
+    event->attention.row = NULL;
+}
+
+static void take_started(struct workbench *b, struct event *event)
+{
+    forget_run(b);
+    b->run = event->run;
+    b->answered = event->revision;
+    b->message[0] = '\0';
+}
+
+static bool grow(void **at, size_t *capacity, size_t wanted, size_t unit)
+{
+    size_t n = *capacity ? *capacity : 64;
+    void *more;
+
+    while (n < wanted) {
+        n *= 2;
+    }
+    if (n == *capacity) {
+        return true;
+    }
+    more = realloc(*at, n * unit);
+    if (more) {
+        *at = more;
+        *capacity = n;
+    }
+    return more != NULL;
+}
+
+static void take_step(struct workbench *b, struct event *event)
+{
+    const struct attune_step *step = &event->step;
+
+    if (!grow((void **)&b->steps, &b->steps_capacity, b->n_steps + 1, sizeof *b->steps) ||
+        !grow((void **)&b->output, &b->output_capacity, b->output_len + step->n_bytes + 1, 1)) {
+        bench_say(b, true, "out of memory: the rest of the run is not shown");
+        return;
+    }
+    b->steps[b->n_steps++] = *step;
+    if (step->stop != ATTUNE_STOP_EOS) {
+        memcpy(b->output + b->output_len, step->bytes, step->n_bytes);
+        b->output_len += step->n_bytes;
+    }
+    b->output[b->output_len] = '\0';
+    b->step_cursor = b->n_steps - 1;
+    b->token_cursor = bench_n_tokens(b) - 1;
+    b->shown_step = (long)b->step_cursor;
+    b->evaluated = false;
+    take_logits(b, event, b->shown_step);
+}
+
+static void take_finished(struct workbench *b, struct event *event)
+{
+    b->stop = event->stop;
+    b->tokens_per_s = event->tokens_per_s;
+    if (b->replayed) {
+        bench_say(b, false, "replayed run %lld: %zu steps", (long long)b->run, b->n_steps);
+    } else if (b->run) {
+        bench_say(b, false, "saved as run %lld: %zu tokens, %s", (long long)b->run, b->n_steps,
+                  attune_stop_text(b->stop));
+    }
+}
+
+static void take_logits_of_step(struct workbench *b, struct event *event)
+{
+    if (b->shown_step == (long)event->step_index && event->revision == b->revision) {
+        take_logits(b, event, b->shown_step);
+    }
+}
+
+static void take_listed(struct workbench *b, struct event *event)
+{
+    attune_run_records_free(b->runs, b->n_runs);
+    b->runs = event->records;
+    b->n_runs = event->n;
+    event->records = NULL;
+    event->n = 0;
+}
+
+static void take_recorded(struct workbench *b, struct event *event)
+{
+    forget_run(b);
+    b->record = event->records[0];
+    memset(event->records, 0, sizeof *event->records);
+    b->replayed = true;
+    b->run = event->run;
+    b->evaluated = false;
+}
+
+static void take_verified(struct workbench *b, struct event *event)
+{
+    b->verdict = event->verdict;
+    bench_say(b, event->verdict.identical != event->verdict.steps, "%s", event->verdict.what);
+}
+
+static void take_restored(struct workbench *b, struct event *event)
+{
+    const struct attune_run_record *r = event->records;
+    struct attune_error err = {0};
+    struct attune_prompt prompt = {0};
+    int status;
+
+    if (r->prompt_json && *r->prompt_json) {
+        status = attune_prompt_from_json(&prompt, r->prompt_json, strlen(r->prompt_json), &err);
+    } else {
+        status = attune_prompt_init(&prompt, &err);
+        if (status == ATTUNE_OK) {
+            status = attune_prompt_set(&prompt, prompt.n - 1, r->prompt_text, NULL, &err);
+        }
+    }
+    if (status != ATTUNE_OK) {
+        attune_prompt_done(&prompt);
+        bench_say(b, true, "%s", err.text);
+        return;
+    }
+    attune_prompt_done(&b->prompt);
+    b->prompt = prompt;
+    b->seed = r->seed;
+    b->seed_is_fixed = true;
+    b->max_tokens = r->max_tokens;
+    if (bench_set_chain(b, r->chain) == ATTUNE_OK) {
+        bench_say(b, false, "run %lld is in the composer: prompt, knobs and seed",
+                  (long long)event->run);
+    }
+    bench_prompt_changed(b);
+}
+
+static void take_said(struct workbench *b, struct event *event)
+{
+    bench_say(b, event->is_error, "%s", event->text ? event->text : "");
+}
+
+void bench_take_event(struct workbench *b, struct event *event)
+{
+    static void (*const table[])(struct workbench *, struct event *) = {
+        [EVENT_busy] = take_busy,
+        [EVENT_idle] = take_idle,
+        [EVENT_loaded] = take_loaded,
+        [EVENT_tokenized] = take_tokenized,
+        [EVENT_evaluated] = take_evaluated,
+        [EVENT_refused] = take_refused,
+        [EVENT_attention] = take_attention,
+        [EVENT_started] = take_started,
+        [EVENT_step] = take_step,
+        [EVENT_finished] = take_finished,
+        [EVENT_logits] = take_logits_of_step,
+        [EVENT_listed] = take_listed,
+        [EVENT_recorded] = take_recorded,
+        [EVENT_verified] = take_verified,
+        [EVENT_restored] = take_restored,
+        [EVENT_said] = take_said,
+    };
+    _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
+
+    table[event->kind](b, event);
+}

@@ -1,0 +1,12 @@
+/* How the workbench takes in what the worker says. Between workbench.c and workbench_event.c. */
+#ifndef ATTUNE_TUI_WORKBENCH_EVENT_H
+#define ATTUNE_TUI_WORKBENCH_EVENT_H
+
+#include "workbench.h"
+
+/* Moves out of the event what the workbench keeps; the caller frees the rest. */
+void bench_take_event(struct workbench *b, struct event *event);
+/* The chain over the logits that are shown, again. */
+void bench_apply_chain(struct workbench *b);
+
+#endif

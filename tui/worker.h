@@ -1,0 +1,130 @@
+/* The one thread that computes: it owns the context and the store. Jobs go in, events come out,
+ * both plain data by copy; a revision says which edit an answer belongs to. The newest edit wins:
+ * posting an evaluation drops those that wait and cancels the one that runs.
+ *
+ * All functions are for the UI thread. */
+#ifndef ATTUNE_TUI_WORKER_H
+#define ATTUNE_TUI_WORKER_H
+
+#include "workbench.h"
+
+#include <pthread.h>
+
+/* KIND(name, text, latest): what can be asked; of the `latest` kinds only the newest waiting one
+ * counts. */
+#define JOB_LIST(KIND)                                                                             \
+    KIND(load, "loading", true)                                                                    \
+    KIND(evaluate, "evaluating", true)                                                             \
+    KIND(attention, "attention", true)                                                             \
+    KIND(run, "generating", false)                                                                 \
+    KIND(step, "step", true)                                                                       \
+    KIND(list, "listing", true)                                                                    \
+    KIND(replay, "replaying", true)                                                                \
+    KIND(restore, "restoring", true)                                                               \
+    KIND(remove, "removing", false)
+enum job_kind {
+#define KIND(name, text, latest) JOB_##name,
+    JOB_LIST(KIND)
+#undef KIND
+        JOB_COUNT
+};
+
+struct job { /* fields that a kind does not need stay zero */
+    struct job *next;
+    enum job_kind kind;
+    uint64_t revision;
+    struct attune_prompt prompt; /* evaluate, run */
+    struct attune_chain *chain;  /* run */
+    size_t max_tokens;
+    uint64_t seed;
+    char *text; /* load: path; run: session; list: words looked for */
+    struct attention_request attention;
+    int64_t run; /* replay, restore, remove */
+    bool verify;
+    attune_token *ids; /* step: all tokens before the step, [n] */
+    size_t n, step;
+};
+
+#define EVENT_LIST(KIND)                                                                           \
+    KIND(busy)                                                                                     \
+    KIND(idle) KIND(loaded) KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention)          \
+        KIND(started) KIND(step) KIND(finished) KIND(logits) KIND(listed) KIND(recorded)           \
+            KIND(verified) KIND(restored) KIND(said)
+enum event_kind {
+#define KIND(name) EVENT_##name,
+    EVENT_LIST(KIND)
+#undef KIND
+        EVENT_COUNT
+};
+
+struct event { /* what it points to belongs to the event until the UI thread takes it out */
+    struct event *next;
+    enum event_kind kind;
+    enum job_kind job; /* busy, idle: which */
+    uint64_t revision;
+    struct attune_model *model; /* loaded */
+    size_t n_context;
+    char *text; /* loaded: path; refused, said: a sentence */
+    bool is_error;
+    struct attune_rendered rendered; /* tokenized */
+    struct attune_tokens tokens;
+    float *logits; /* [n] evaluated, step, logits */
+    size_t n;
+    struct attune_context_stats stats;
+    struct attention_view attention;
+    struct attune_step step;
+    size_t step_index;
+    int64_t run;
+    enum attune_stop stop; /* finished */
+    double tokens_per_s;
+    struct attune_run_record *records; /* listed: [n]; recorded, restored: one */
+    struct attune_verdict verdict;
+};
+
+struct worker {
+    pthread_t thread;
+    pthread_mutex_t lock; /* the only lock: guards the two queues and `running` */
+    pthread_cond_t work;
+    struct job *jobs;
+    struct event *events, **events_end;
+    int wake; /* eventfd: readable when events wait */
+    bool quit, running;
+    enum job_kind running_kind;
+    struct attune_progress progress;
+
+    /* The worker thread's own. */
+    struct bench_settings {
+        char *db_path;
+        int n_threads, n_context;
+        bool unpaced; /* tests: a replay does not wait between steps */
+    } settings;
+    struct attune_model *model; /* borrowed from the workbench once it was sent there */
+    struct attune_context *ctx;
+    struct attune_store *store;
+};
+
+int worker_open(struct worker **out, const struct bench_options *options, struct attune_error *err);
+void worker_close(struct worker *w); /* cancels, waits, drops what waits */
+
+/* Takes over job (also when it fails). */
+void worker_post(struct worker *w, struct job *job);
+struct job *job_new(enum job_kind kind);
+void job_free(struct job *job);
+void worker_cancel(struct worker *w);
+bool worker_is_busy(struct worker *w);
+
+/* All events so far, oldest first; the caller frees each with event_free. */
+struct event *worker_take(struct worker *w);
+void event_free(struct event *event);
+
+/* For job_*.c, on the worker thread. */
+void worker_tell(struct worker *w, struct event *event);
+struct event *event_new(enum event_kind kind);
+void worker_say(struct worker *w, bool is_error, const char *text);
+/* A job of this kind that waits, taken out of the queue; NULL if there is none. */
+struct job *worker_steal(struct worker *w, enum job_kind kind);
+/* Waits at most ms; true if the running job was cancelled meanwhile. */
+bool worker_pause(struct worker *w, double ms);
+void job_do(struct worker *w, struct job *job); /* job.c */
+
+#endif
