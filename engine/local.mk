@@ -27,7 +27,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/quant.h \
 	%D%/recipe.h \
 	%D%/sampler.c \
-	%D%/sampler.h
+	%D%/sampler.h \
+	%D%/tokenizer.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc
