@@ -14,6 +14,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/worker.h \
 	%D%/panel.h \
 	%D%/input.h \
+	%D%/edit.c \
 	%D%/edit.h \
 	%D%/canvas.h
 
