@@ -12,11 +12,22 @@ engine_parts = \
 	%D%/quant_q5_1.c \
 	%D%/quant_q5_k.c \
 	%D%/quant_q6_k.c \
-	%D%/quant_q8_0.c
+	%D%/quant_q8_0.c \
+	%D%/sampler_penalties.c \
+	%D%/sampler_temperature.c \
+	%D%/sampler_top_k.c \
+	%D%/sampler_top_p.c \
+	%D%/sampler_min_p.c \
+	%D%/sampler_typical.c \
+	%D%/sampler_bias.c
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
+	%D%/candidates.c \
+	%D%/chain_text.c \
 	%D%/digest.c \
+	%D%/dist.c \
+	%D%/dist.h \
 	%D%/error.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
@@ -26,9 +37,11 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/quant.c \
 	%D%/quant.h \
 	%D%/recipe.h \
+	%D%/rng.c \
 	%D%/sampler.c \
 	%D%/sampler.h \
-	%D%/tokenizer.h
+	%D%/tokenizer.h \
+	%D%/trace.c
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

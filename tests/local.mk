@@ -2,9 +2,11 @@
 if TESTS_BUILD
 check_PROGRAMS += \
 	%D%/engine/digest_test \
+	%D%/engine/dist_test \
 	%D%/engine/error_test \
 	%D%/engine/gguf_test \
-	%D%/engine/quant_test
+	%D%/engine/quant_test \
+	%D%/engine/rng_test
 endif
 
 EXTRA_DIST += \

@@ -37,10 +37,15 @@ void attune_chain_free(struct attune_chain *chain);
 /* Refuses what is outside min..max, with the range in the text. */
 int attune_chain_set(struct attune_chain *chain, const char *param, double value, struct attune_error *err);
 double attune_chain_get(const struct attune_chain *chain, const char *param);
-/* "hf", "llama.cpp", "ollama", "vllm", or a comma-separated list of stages. */
+/* "hf", "llama.cpp", "ollama", "vllm", or a comma-separated list of stages. The stage bias comes first
+ * where the list does not name it; a value whose stage is not in the order does nothing. */
 int attune_chain_order(struct attune_chain *chain, const char *order, struct attune_error *err);
 /* Adds to the logit of id; -INFINITY bans, +INFINITY forces. 0 takes the bias away. */
 int attune_chain_bias(struct attune_chain *chain, attune_token id, float bias, struct attune_error *err);
+
+/* Refuses a bias on an id that a vocabulary of n_vocab ids does not have. Apply passes over such a bias, so
+ * whoever brings chain and model together asks here first. */
+int attune_chain_check(const struct attune_chain *chain, size_t n_vocab, struct attune_error *err);
 
 /* The chain as text; what a chain reads back is the same chain. Returns the length needed, as snprintf. */
 size_t attune_chain_text(const struct attune_chain *chain, char *out, size_t capacity);
@@ -48,7 +53,8 @@ size_t attune_chain_n_stages(const struct attune_chain *chain);
 const char *attune_chain_stage(const struct attune_chain *chain, size_t i);
 
 #define ATTUNE_MAX_STAGES 16
-#define ATTUNE_KEPT 0 /* removed_by: still in; i + 1: stage i took it out */
+#define ATTUNE_KEPT 0         /* removed_by: still in; i + 1: stage i took it out */
+#define ATTUNE_IMPOSSIBLE 255 /* removed_by: never in, its logit came as -inf or NaN */
 
 struct attune_stage_trace {
     const char *stage;
@@ -65,7 +71,7 @@ struct attune_trace { /* made once for a vocabulary, filled again and again with
     uint8_t *removed_by;    /* [V] */
     float *p;               /* [V] final probabilities; 0 where removed */
     size_t n_kept;
-    attune_token *kept;     /* [n_kept] by falling final p, ties lower id first */
+    attune_token *kept;     /* [n_kept] by falling final p (before it was rounded), ties lower id first */
     double kept_mass;       /* raw softmax mass of what is kept */
     double entropy_bits;    /* of p */
     bool rescued;           /* the chain removed everything; the likeliest token was put back */
@@ -77,7 +83,8 @@ int attune_trace_init(struct attune_trace *trace, size_t n_vocab, struct attune_
 void attune_trace_done(struct attune_trace *trace);
 
 /* history: the ids so far, prompt included, newest last (penalties look at its end). With temperature 0
- * the chain is greedy: after all other stages the likeliest survivor has p = 1. */
+ * the chain is greedy: after all other stages the likeliest survivor has p = 1, the rest were removed by the
+ * stage temperature, and its row of the trace, wherever it stands, says what is left in the end. */
 void attune_chain_apply(struct attune_trace *trace, const struct attune_chain *chain,
                         const float *logits /* [V] */, const attune_token *history, size_t n_history);
 
