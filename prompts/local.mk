@@ -3,7 +3,16 @@ prompts_parts =
 
 noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
-	%D%/library.c
+	%D%/budget.c \
+	%D%/json.c \
+	%D%/json.h \
+	%D%/library.c \
+	%D%/prompt.c \
+	%D%/prompt_json.c \
+	%D%/shots.c \
+	%D%/template.c \
+	%D%/text.c \
+	%D%/text.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

@@ -1,1 +1,45 @@
 # Everything here is installed below $(pkgdatadir) under the same relative names.
+
+prompt_templatesdir = $(pkgdatadir)/prompts/templates
+dist_prompt_templates_DATA = \
+	%D%/prompts/templates/capital.txt \
+	%D%/prompts/templates/classify.txt \
+	%D%/prompts/templates/code.txt \
+	%D%/prompts/templates/entities.txt \
+	%D%/prompts/templates/instruct.txt \
+	%D%/prompts/templates/opposite.txt \
+	%D%/prompts/templates/plain.txt \
+	%D%/prompts/templates/plural.txt \
+	%D%/prompts/templates/question.txt \
+	%D%/prompts/templates/review.txt \
+	%D%/prompts/templates/summary.txt \
+	%D%/prompts/templates/translate.txt
+
+prompt_shotsdir = $(pkgdatadir)/prompts/shots
+dist_prompt_shots_DATA = \
+	%D%/prompts/shots/capitals.jsonl \
+	%D%/prompts/shots/code.jsonl \
+	%D%/prompts/shots/entities.jsonl \
+	%D%/prompts/shots/french.jsonl \
+	%D%/prompts/shots/opposites.jsonl \
+	%D%/prompts/shots/plurals.jsonl \
+	%D%/prompts/shots/questions.jsonl \
+	%D%/prompts/shots/reviews.jsonl \
+	%D%/prompts/shots/sentences-french.jsonl \
+	%D%/prompts/shots/summaries.jsonl
+
+prompt_examplesdir = $(pkgdatadir)/prompts/examples
+dist_prompt_examples_DATA = \
+	%D%/prompts/examples/capitals.json \
+	%D%/prompts/examples/code.json \
+	%D%/prompts/examples/entities.json \
+	%D%/prompts/examples/opposites.json \
+	%D%/prompts/examples/questions.json \
+	%D%/prompts/examples/sentiment-few-shot.json \
+	%D%/prompts/examples/sentiment-one-shot.json \
+	%D%/prompts/examples/sentiment-zero-shot.json \
+	%D%/prompts/examples/start.json \
+	%D%/prompts/examples/story.json \
+	%D%/prompts/examples/summary.json \
+	%D%/prompts/examples/translate-sentence.json \
+	%D%/prompts/examples/translate-words.json

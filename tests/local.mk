@@ -7,6 +7,14 @@ check_PROGRAMS += \
 	%D%/engine/gguf_test \
 	%D%/engine/quant_test \
 	%D%/engine/rng_test
+
+check_PROGRAMS += \
+	%D%/prompts/json_test \
+	%D%/prompts/prompt_json_test \
+	%D%/prompts/prompt_test \
+	%D%/prompts/shots_test \
+	%D%/prompts/template_test \
+	%D%/prompts/text_test
 endif
 
 EXTRA_DIST += \

@@ -23,8 +23,7 @@ size_t attune_budget_blocks(size_t *counts, size_t n_blocks, const struct attune
  * first, until it does. The blocks switched off come out in dropped [prompt->n] (caller's storage;
  * indices into prompt->blocks) with their number in n_dropped. Without `trim` nothing is switched
  * off: what does not fit is ATTUNE_FULL with the numbers, as it is where no shots are left. The
- * prompt is unchanged then. rendered and tokens are filled either way; their _done is the caller's.
- */
+ * prompt is unchanged then. The _done of rendered and tokens is the caller's, whatever is returned. */
 int attune_budget_fit(struct attune_budget *out, struct attune_rendered *rendered,
                       struct attune_tokens *tokens, size_t *dropped, size_t *n_dropped,
                       struct attune_prompt *prompt, const struct attune_tokenizer *tk,

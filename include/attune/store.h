@@ -31,21 +31,16 @@ struct attune_run_record {
     char *engine;      /* attune_engine_fingerprint() */
     bool fast;         /* computed without the promise of equal bits */
     char *prompt_json; /* the composed prompt; "" for raw text or ids */
-    char *prompt_text; /* as sent, prompt_text_len bytes; with a fork, the bytes of what it took
-                          over too */
+    char *prompt_text; /* as sent, prompt_text_len bytes; of a fork, what it took over included */
     size_t prompt_text_len;
     attune_token *prompt_ids; /* all the model read before the first step */
     size_t n_prompt;
     attune_token *decoder_ids; /* the decoder's side of an encoder-decoder; else NULL */
     size_t n_decoder;
-    int64_t fork_of;   /* writing: the run whose beginning this one goes on from, or 0 */
-    size_t fork_steps; /* writing: how many of its steps stand; their ids follow its prompt in the
-                          ids */
-    size_t
-        n_inherited; /* reading: ids at the end of what was read that a fork took over or put in */
-    char *inherited_text; /* writing a fork: the bytes of the ids it puts in behind those steps, or
-                             NULL */
-    char *chain;          /* text form */
+    int64_t fork_of;    /* writing: the run whose beginning this one goes on from, or 0 */
+    size_t fork_steps;  /* writing: how many of its steps follow its prompt in the ids */
+    size_t n_inherited; /* reading: of the ids read, those at the end that a fork brought */
+    char *chain;        /* text form */
     uint64_t seed, first_step;
     size_t max_tokens;
     bool ignore_end;

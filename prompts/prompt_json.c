@@ -1,0 +1,150 @@
+/* The whole prompt as JSON:
+ *   {"template": {"name": ..., "task": ..., "shot": ..., "query": ...},
+ *    "blocks": [{"kind": "task", "text": ...}, {"kind": "shot", "text": ..., "answer": ..., "off":
+ * true},
+ *               {"kind": "query", "text": ..., "answer": ...}]} */
+#include <config.h>
+
+#include <attune/prompt.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "text.h"
+
+static const char *const kinds[] = {"task", "shot", "query"};
+_Static_assert(sizeof kinds / sizeof *kinds == ATTUNE_BLOCK_KIND_COUNT, "a name for every kind");
+
+static json_t *of_string(const char *string)
+{
+    return json_of_bytes(string, strlen(string));
+}
+
+static json_t *of_block(const struct attune_block *block)
+{
+    json_t *object =
+        json_pack("{s:s, s:o}", "kind", kinds[block->kind], "text", of_string(block->text));
+    int bad = !object;
+
+    if (!bad && block->kind != ATTUNE_BLOCK_TASK) {
+        bad = json_object_set_new(object, "answer", of_string(block->answer));
+    }
+    if (!bad && block->off) {
+        bad = json_object_set_new(object, "off", json_true());
+    }
+    if (bad) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+int attune_prompt_to_json(char **out, const struct attune_prompt *prompt, struct attune_error *err)
+{
+    const struct attune_template *form = &prompt->form;
+    json_t *blocks = json_array();
+    int bad = !blocks;
+
+    for (size_t i = 0; !bad && i < prompt->n; i++) {
+        bad = json_array_append_new(blocks, of_block(&prompt->blocks[i]));
+    }
+    if (bad) {
+        json_decref(blocks);
+        return json_write(out, NULL, NULL, err);
+    }
+    return json_write(out, NULL,
+                      json_pack("{s:{s:o, s:o, s:o, s:o}, s:o}", "template", "name",
+                                of_string(form->name), "task", of_string(form->task), "shot",
+                                of_string(form->shot), "query", of_string(form->query), "blocks",
+                                blocks),
+                      err);
+}
+
+static int read_form(struct attune_prompt *prompt, const json_t *object, struct attune_error *err)
+{
+    struct attune_template form = {0};
+    const struct {
+        const char *key;
+        char **to;
+    } fields[] = {
+        {"name", &form.name}, {"task", &form.task}, {"shot", &form.shot}, {"query", &form.query}};
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; status == ATTUNE_OK && i < sizeof fields / sizeof *fields; i++) {
+        status = json_get_bytes(fields[i].to, NULL, object, fields[i].key, "prompt: template", err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_use(prompt, &form, err);
+    }
+    attune_template_done(&form);
+    return status;
+}
+
+static int read_block(struct attune_prompt *prompt, const json_t *object, size_t i, size_t n,
+                      struct attune_error *err)
+{
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    const char *wanted = kinds[i == 0       ? ATTUNE_BLOCK_TASK
+                               : i == n - 1 ? ATTUNE_BLOCK_QUERY
+                                            : ATTUNE_BLOCK_SHOT];
+    char *text = NULL, *answer = NULL;
+    bool off = false;
+    int status;
+
+    if (!kind || strcmp(kind, wanted) != 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, i,
+                                "prompt: block %zu of %zu has to be the %s: a task first, then "
+                                "shots, the query last",
+                                i, n, wanted);
+    }
+    status = json_get_bytes(&text, NULL, object, "text", "prompt: block", err);
+    if (status == ATTUNE_OK && i > 0) {
+        status = json_get_bytes(&answer, NULL, object, "answer", "prompt: block", err);
+    }
+    if (status == ATTUNE_OK) {
+        status = json_get_bool(&off, object, "off", "prompt: block", err);
+    }
+    if (status == ATTUNE_OK && i > 0 && i < n - 1) {
+        status = attune_prompt_add_shot(prompt, i, text, answer, err);
+    } else if (status == ATTUNE_OK) {
+        status = attune_prompt_set(prompt, i ? prompt->n - 1 : 0, text, answer, err);
+    }
+    if (status == ATTUNE_OK) {
+        attune_prompt_switch(prompt, i, !off);
+    }
+    free(text);
+    free(answer);
+    return status;
+}
+
+int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t len,
+                            struct attune_error *err)
+{
+    json_t *root = NULL;
+    const json_t *blocks = NULL;
+    size_t n = 0;
+    int status = attune_prompt_init(out, err);
+
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    root = json_read(json, len, "prompt", err);
+    status = root ? read_form(out, json_object_get(root, "template"), err) : ATTUNE_FORMAT;
+    if (status == ATTUNE_OK) {
+        status = json_get_array(&blocks, &n, root, "blocks", 1 << 20, "prompt", err);
+    }
+    if (status == ATTUNE_OK && n < 2) {
+        status = attune_error_set(err, ATTUNE_FORMAT, 0,
+                                  "prompt: \"blocks\" wants a task and a query at least");
+    }
+    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+        status = read_block(out, json_array_get(blocks, i), i, n, err);
+    }
+    json_decref(root);
+    if (status != ATTUNE_OK) {
+        attune_prompt_done(out);
+    }
+    return status;
+}
