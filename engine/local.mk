@@ -1,5 +1,8 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 engine_parts = \
+	%D%/family_gpt2.c \
+	%D%/family_llama.c \
+	%D%/format_gguf.c \
 	%D%/quant_bf16.c \
 	%D%/quant_f16.c \
 	%D%/quant_f32.c \
@@ -25,21 +28,32 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
 	%D%/candidates.c \
 	%D%/chain_text.c \
+	%D%/bind.c \
+	%D%/bind.h \
+	%D%/checkpoint.c \
+	%D%/checkpoint.h \
 	%D%/digest.c \
 	%D%/dist.c \
 	%D%/dist.h \
 	%D%/error.c \
+	%D%/family.c \
+	%D%/family.h \
 	%D%/gguf.c \
 	%D%/gguf.h \
 	%D%/mapping.c \
 	%D%/mapping.h \
+	%D%/model.c \
 	%D%/model.h \
+	%D%/pool.c \
+	%D%/pool.h \
 	%D%/quant.c \
 	%D%/quant.h \
 	%D%/recipe.h \
 	%D%/rng.c \
 	%D%/sampler.c \
 	%D%/sampler.h \
+	%D%/settings.c \
+	%D%/settings.h \
 	%D%/tokenizer.h \
 	%D%/trace.c
 

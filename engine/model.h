@@ -2,7 +2,8 @@
  *
  *   path -> checkpoint (format_*.c: named tensors, configuration) -> recipe (family_*.c) -> model
  *
- * Nothing here changes after attune_model_open, the lazily computed digest excepted (it has a lock). */
+ * Nothing here changes after attune_model_open, the lazily computed digest excepted (it has a
+ * lock). */
 #ifndef ATTUNE_ENGINE_MODEL_H
 #define ATTUNE_ENGINE_MODEL_H
 

@@ -76,6 +76,7 @@ struct recipe {
 
     struct matrix embedding;  /* [V, d] */
     struct matrix head;       /* [V, d]; the embedding's data where tied */
+    bool tied;                /* the head is the embedding */
     struct stack decoder;     /* the only stack of decoder-only models */
 };
 

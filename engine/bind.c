@@ -1,0 +1,368 @@
+/* Tensors to their places: walks a family's table, holds every tensor against the shape that the
+ * recipe wants, and makes rows of it. Most rows stay where the file has them; what is stored the
+ * other way round, interleaved or in half precision where floats are wanted, becomes owned memory.
+ */
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/bind.h"
+#include "engine/mapping.h"
+#include "engine/quant.h"
+
+struct binder {
+    struct recipe *recipe;
+    const struct family_ops *family;
+    struct checkpoint *cp;
+    bool header_only;
+    struct attune_error *err;
+};
+
+/* Where the rows of a part stand in a tensor of `total` rows: row i of the part is row
+ * first + i / run * stride + i % run. */
+struct rows {
+    size_t n, total, first, run, stride;
+};
+
+static size_t size_of(const struct recipe *r, enum bind_dim dim)
+{
+    const size_t sizes[DIM_COUNT] = {
+        [DIM_NONE] = 1,
+        [DIM_MODEL] = (size_t)r->d_model,
+        [DIM_HEADS] = (size_t)r->n_heads * (size_t)r->head_dim,
+        [DIM_KV] = (size_t)r->n_kv_heads * (size_t)r->head_dim,
+        [DIM_FF] = (size_t)r->d_ff,
+        [DIM_VOCAB] = (size_t)r->n_vocab,
+        [DIM_POSITIONS] = (size_t)r->n_context + (size_t)r->position_offset,
+        [DIM_HEAD] = (size_t)r->head_dim,
+        [DIM_ROTARY_HALF] = (size_t)r->rotary_dims / 2,
+    };
+
+    return sizes[dim];
+}
+
+static struct rows rows_of(const struct recipe *r, const struct binding *b)
+{
+    size_t q = size_of(r, DIM_HEADS), kv = size_of(r, DIM_KV), head = size_of(r, DIM_HEAD);
+    size_t n = size_of(r, b->rows);
+
+    switch (b->part) {
+    case PART_Q: return (struct rows){n, q + 2 * kv, 0, n, n};
+    case PART_K: return (struct rows){n, q + 2 * kv, q, n, n};
+    case PART_V: return (struct rows){n, q + 2 * kv, q + kv, n, n};
+    case PART_HEAD_Q: return (struct rows){n, q + 2 * kv, 0, head, 3 * head};
+    case PART_HEAD_K: return (struct rows){n, q + 2 * kv, head, head, 3 * head};
+    case PART_HEAD_V: return (struct rows){n, q + 2 * kv, 2 * head, head, 3 * head};
+    case PART_WHOLE: break;
+    }
+    return (struct rows){n, n, 0, n, n};
+}
+
+static size_t source_row(const struct rows *rows, size_t i)
+{
+    return rows->first + i / rows->run * rows->stride + i % rows->run;
+}
+
+/* "blk.%d.attn_q" for a layer, with the family's prefix before and ".weight" or the like behind. */
+static void spell(char out[160], const char *prefix, const char *name, int layer,
+                  const char *suffix)
+{
+    const char *hole = strstr(name, "%d");
+
+    if (hole) {
+        snprintf(out, 160, "%s%.*s%d%s%s", prefix, (int)(hole - name), name, layer, hole + 2,
+                 suffix);
+    } else {
+        snprintf(out, 160, "%s%s%s", prefix, name, suffix);
+    }
+}
+
+static const char *name_of(const struct binder *bd, const struct binding *b)
+{
+    return bd->cp->settings.gguf ? b->gguf : b->hf;
+}
+
+/* What stands before the name of a whole model's file ("transformer."); files of the base alone
+ * lack it. */
+static const char *prefix_of(const struct binder *bd, const struct binding *b)
+{
+    bool bare = bd->cp->settings.gguf || b->flags & BIND_ROOT || !bd->family->hf_prefix;
+
+    return bare ? "" : bd->family->hf_prefix;
+}
+
+/* The tensor under any of its names; NULL if there is none. Old checkpoints say gamma and beta. */
+static struct tensor *look_up(const struct binder *bd, const struct binding *b, int layer,
+                              bool bias)
+{
+    static const char *const suffixes[2][2] = {{".weight", ".gamma"}, {".bias", ".beta"}};
+    const char *prefixes[2] = {prefix_of(bd, b), ""};
+    struct tensor *found = NULL;
+    char name[160];
+
+    for (int i = 0; !found && i < 4; i++) {
+        const char *suffix = b->flags & BIND_BARE ? "" : suffixes[bias][i % 2];
+
+        spell(name, prefixes[i / 2], name_of(bd, b), layer, suffix);
+        found = checkpoint_find(bd->cp, name);
+    }
+    return found;
+}
+
+static int missing(const struct binder *bd, const struct binding *b, int layer, bool bias)
+{
+    char name[160];
+
+    spell(name, prefix_of(bd, b), name_of(bd, b), layer,
+          b->flags & BIND_BARE ? ""
+          : bias               ? ".bias"
+                               : ".weight");
+    return attune_error_set(bd->err, ATTUNE_FORMAT, 0, "%s: tensor %s is missing", bd->cp->shown,
+                            name);
+}
+
+static void show_shape(char out[64], const uint64_t *shape, int n_dims)
+{
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (int i = 0; i < n_dims && at < 40; i++) {
+        at += (size_t)snprintf(out + at, 64 - at, "%s%llu", i ? ", " : "",
+                               (unsigned long long)shape[i]);
+    }
+}
+
+/* Leading dimensions of 1 mean nothing: formats drop and add them. */
+static bool same_shape(const struct tensor *t, const uint64_t *want, int n_want)
+{
+    int have = t->n_dims, skip = 0;
+
+    while (have > n_want && t->shape[skip] == 1) {
+        skip++;
+        have--;
+    }
+    while (n_want > have && *want == 1) {
+        want++;
+        n_want--;
+    }
+    return have == n_want && memcmp(t->shape + skip, want, (size_t)have * sizeof *want) == 0;
+}
+
+static int check_tensor(const struct binder *bd, const struct tensor *t, const uint64_t *want,
+                        int n_want)
+{
+    size_t row_bytes;
+    char have_text[64], want_text[64];
+
+    if (!same_shape(t, want, n_want)) {
+        show_shape(have_text, t->shape, t->n_dims);
+        show_shape(want_text, want, n_want);
+        return attune_error_set(bd->err, ATTUNE_FORMAT, 0,
+                                "%s: tensor %.64s has shape [%s], expected [%s]", t->file, t->name,
+                                have_text, want_text);
+    }
+    if (!t->type) {
+        return attune_error_set(bd->err, ATTUNE_UNSUPPORTED, 0,
+                                "%s: tensor %.64s is stored as %s, which is not supported", t->file,
+                                t->name, t->type_name);
+    }
+    row_bytes = quant_row_bytes(t->type, (size_t)want[n_want - 1]);
+    if (!row_bytes || t->n_bytes / row_bytes != (n_want == 2 ? want[0] : 1) ||
+        t->n_bytes % row_bytes) {
+        return attune_error_set(
+            bd->err, ATTUNE_FORMAT, 0,
+            "%s: tensor %.64s has %llu bytes, which is not what its shape takes", t->file, t->name,
+            (unsigned long long)t->n_bytes);
+    }
+    return ATTUNE_OK;
+}
+
+/* Elements of 2 or 4 bytes can be read in place only where they are aligned to that. */
+static bool aligned(const struct tensor *t)
+{
+    size_t element = t->type->block == 1 ? t->type->block_bytes : 2;
+
+    return (uintptr_t)t->data % element == 0;
+}
+
+static void transpose(char *out, const char *in, const struct rows *rows, size_t cols,
+                      size_t element)
+{
+    enum { TILE = 32 }; /* both sides of a tile stay in the cache */
+
+    for (size_t r0 = 0; r0 < rows->n; r0 += TILE) {
+        for (size_t c0 = 0; c0 < cols; c0 += TILE) {
+            for (size_t r = r0; r < rows->n && r < r0 + TILE; r++) {
+                const char *from = in + source_row(rows, r) * element;
+
+                for (size_t c = c0; c < cols && c < c0 + TILE; c++) {
+                    memcpy(out + (r * cols + c) * element, from + c * rows->total * element,
+                           element);
+                }
+            }
+        }
+    }
+}
+
+static int take_rows(struct binder *bd, struct matrix *out, const struct tensor *t,
+                     const struct rows *rows, bool in_out)
+{
+    size_t cols = (size_t)out->cols;
+    const char *data = t->data;
+    char *owned;
+
+    if (!in_out && rows->run == rows->n && aligned(t)) {
+        out->data = data + rows->first * out->row_bytes;
+        return ATTUNE_OK;
+    }
+    owned = pool_alloc(&bd->cp->pool, rows->n, out->row_bytes);
+    if (!owned) {
+        return checkpoint_no_memory(bd->cp, bd->err);
+    }
+    if (in_out) {
+        transpose(owned, data, rows, cols, t->type->block_bytes);
+    } else {
+        for (size_t i = 0; i < rows->n; i++) {
+            memcpy(owned + i * out->row_bytes, data + source_row(rows, i) * out->row_bytes,
+                   out->row_bytes);
+        }
+    }
+    mapping_forget(t->data, (size_t)t->n_bytes);
+    out->data = owned;
+    return ATTUNE_OK;
+}
+
+/* A vector of floats: in place where it is that already. */
+static int take_floats(struct binder *bd, const float **out, const struct tensor *t,
+                       const struct rows *rows)
+{
+    float *owned, *all;
+
+    if (strcmp(t->type->name, "f32") == 0 && rows->run == rows->n && aligned(t)) {
+        *out = (const float *)t->data + rows->first;
+        return ATTUNE_OK;
+    }
+    all = pool_alloc(&bd->cp->pool, rows->total, sizeof *all);
+    owned = pool_alloc(&bd->cp->pool, rows->n, sizeof *owned);
+    if (!all || !owned) {
+        return checkpoint_no_memory(bd->cp, bd->err);
+    }
+    t->type->to_float(all, t->data, rows->total);
+    for (size_t i = 0; i < rows->n; i++) {
+        owned[i] = all[source_row(rows, i)];
+    }
+    *out = owned;
+    return ATTUNE_OK;
+}
+
+static int bind_vector(struct binder *bd, const float **out, const struct binding *b, int layer,
+                       bool bias, bool optional)
+{
+    struct rows rows = rows_of(bd->recipe, b);
+    uint64_t want[1] = {rows.total};
+    struct tensor *t = look_up(bd, b, layer, bias);
+    int status;
+
+    if (!t) {
+        return optional ? ATTUNE_OK : missing(bd, b, layer, bias);
+    }
+    status = check_tensor(bd, t, want, 1);
+    if (status) {
+        return status;
+    }
+    t->used = true;
+    return bd->header_only ? ATTUNE_OK : take_floats(bd, out, t, &rows);
+}
+
+static int bind_matrix(struct binder *bd, struct matrix *out, const struct binding *b, int layer)
+{
+    struct rows rows = rows_of(bd->recipe, b);
+    size_t cols = size_of(bd->recipe, b->cols);
+    bool in_out = (b->flags & BIND_IN_OUT) && !bd->cp->settings.gguf;
+    uint64_t want[2] = {in_out ? cols : rows.total, in_out ? rows.total : cols};
+    struct tensor *t = look_up(bd, b, layer, false);
+    int status;
+
+    if (!t) {
+        return b->flags & BIND_OPTIONAL ? ATTUNE_OK : missing(bd, b, layer, false);
+    }
+    status = check_tensor(bd, t, want, 2);
+    if (status) {
+        return status;
+    }
+    if (in_out && t->type->block != 1) {
+        return attune_error_set(bd->err, ATTUNE_UNSUPPORTED, 0,
+                                "%s: tensor %.64s is stored as %s the other way round", t->file,
+                                t->name, t->type_name);
+    }
+    t->used = true;
+    out->type = t->type;
+    out->rows = (int)rows.n;
+    out->cols = (int)cols;
+    out->row_bytes = quant_row_bytes(t->type, cols);
+    return bd->header_only ? ATTUNE_OK : take_rows(bd, out, t, &rows, in_out);
+}
+
+static int bind_one(struct binder *bd, void *place, const struct binding *b, int layer)
+{
+    bool has_bias = b->flags & (BIND_BIAS | BIND_MAY_BIAS), optional = b->flags & BIND_OPTIONAL;
+    const float **bias = NULL;
+    void *at = (char *)place + b->offset;
+    int status = ATTUNE_OK;
+
+    if (b->kind == BIND_MATRIX) {
+        struct matrix *matrix = at;
+
+        status = bind_matrix(bd, matrix, b, layer);
+        bias = &matrix->bias;
+    } else if (b->kind == BIND_NORM) {
+        struct norm *norm = at;
+
+        status = bind_vector(bd, &norm->weight, b, layer, false, optional);
+        bias = &norm->bias;
+    } else {
+        status = bind_vector(bd, at, b, layer, false, optional);
+    }
+    if (status == ATTUNE_OK && has_bias && bias) {
+        status = bind_vector(bd, bias, b, layer, true, optional || b->flags & BIND_MAY_BIAS);
+    }
+    return status;
+}
+
+static int bind_layers(struct binder *bd, struct stack *stack, const struct binding *b)
+{
+    struct tensor *beyond = look_up(bd, b, stack->n_layers, false);
+    int status = ATTUNE_OK;
+
+    if (beyond) {
+        return attune_error_set(bd->err, ATTUNE_FORMAT, 0,
+                                "%s: tensor %.64s lies beyond the %d layers that %s has",
+                                beyond->file, beyond->name, stack->n_layers, bd->cp->settings.file);
+    }
+    for (int layer = 0; layer < stack->n_layers && status == ATTUNE_OK; layer++) {
+        status = bind_one(bd, &stack->layers[layer], b, layer);
+    }
+    return status;
+}
+
+int bind_table(struct recipe *recipe, const struct family_ops *family, struct checkpoint *cp,
+               bool header_only, struct attune_progress *progress, struct attune_error *err)
+{
+    struct binder bd = {recipe, family, cp, header_only, err};
+    struct stack *stack = &recipe->decoder;
+    int status = ATTUNE_OK;
+
+    for (const struct binding *b = family->bindings; b->kind && status == ATTUNE_OK; b++) {
+        if (!name_of(&bd, b) || (b->flags & BIND_UNTIED && recipe->tied)) {
+            continue;
+        }
+        if (progress && atomic_load(&progress->cancel)) {
+            return attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled", cp->shown);
+        }
+        status = b->place == BIND_LAYER
+                     ? bind_layers(&bd, stack, b)
+                     : bind_one(&bd, b->place == BIND_STACK ? (void *)stack : recipe, b, 0);
+    }
+    return status;
+}

@@ -1,0 +1,103 @@
+/* A model family: how its configuration becomes a recipe, and a table that says which tensor goes
+ * to which place of the recipe. A family is a part family_NAME.c and serves both formats; code is
+ * needed only for what the table cannot say. */
+#ifndef ATTUNE_ENGINE_FAMILY_H
+#define ATTUNE_ENGINE_FAMILY_H
+
+#include "engine/checkpoint.h"
+#include "engine/recipe.h"
+
+/* A size that a recipe knows. */
+enum bind_dim {
+    DIM_NONE,
+    DIM_MODEL,       /* d */
+    DIM_HEADS,       /* H*D */
+    DIM_KV,          /* G*D */
+    DIM_FF,          /* F */
+    DIM_VOCAB,       /* V */
+    DIM_POSITIONS,   /* positions and the offset before them */
+    DIM_HEAD,        /* D */
+    DIM_ROTARY_HALF, /* rotary_dims / 2 */
+    DIM_COUNT
+};
+
+enum bind_kind {
+    BIND_END,    /* ends a table */
+    BIND_MATRIX, /* struct matrix [rows, cols]; its bias comes with it */
+    BIND_NORM,   /* struct norm [rows]; its bias comes with it */
+    BIND_VECTOR, /* const float * [rows] */
+};
+
+enum bind_place { BIND_RECIPE, BIND_STACK, BIND_LAYER }; /* the struct that offset counts from */
+#define AT_RECIPE(member) BIND_RECIPE, offsetof(struct recipe, member)
+#define AT_STACK(member)  BIND_STACK, offsetof(struct stack, member)
+#define AT_LAYER(member)  BIND_LAYER, offsetof(struct layer, member)
+
+/* Q, K and V that lie in one tensor: as three blocks of rows one after the other, or head by head
+ * (q k v of head 0, q k v of head 1, ...: GPT-NeoX and BLOOM in Hugging Face form). */
+enum bind_part { PART_WHOLE, PART_Q, PART_K, PART_V, PART_HEAD_Q, PART_HEAD_K, PART_HEAD_V };
+
+enum {                    /* flags */
+       BIND_BIAS = 1,     /* the bias has to be there */
+       BIND_MAY_BIAS = 2, /* the bias is taken if it is there */
+       BIND_OPTIONAL = 4, /* all of it may be absent */
+       BIND_IN_OUT =
+           8, /* Hugging Face form is stored [in, out]: turned round when the model is opened */
+       BIND_UNTIED = 16, /* only where recipe.tied is false */
+       BIND_BARE = 32,   /* the name is the whole name: no ".weight" behind it */
+       BIND_ROOT = 64,   /* Hugging Face form: never with the family's prefix */
+};
+
+struct binding {
+    enum bind_kind kind;
+    const char *gguf, *hf; /* names without ".weight", %d for the layer; NULL: not in this format */
+    enum bind_place place;
+    size_t offset;
+    enum bind_dim rows, cols;
+    unsigned flags;
+    enum bind_part part;
+};
+
+struct family_ops {
+    const char *name;
+    const char *const *gguf_architectures; /* end with NULL; a NULL list: not in this format */
+    const char *const *hf_model_types;
+    const char *hf_prefix; /* "transformer.", which the names in a file may have or lack */
+    /* Fills the recipe's numbers; failures are kept in the settings. */
+    void (*configure)(struct recipe *out, struct settings *cfg, const struct checkpoint *cp);
+    const struct binding *bindings;
+};
+
+/* NULL if there is none; then err names the families there are. */
+const struct family_ops *family_find(const struct settings *cfg, struct attune_error *err);
+
+size_t family_count(void);
+const struct family_ops *family_at(size_t i);
+
+/* Recipe from configuration and tensors. With header_only shapes are checked and nothing gets data.
+ */
+int family_build(struct recipe *out, const struct family_ops *family, struct checkpoint *cp,
+                 bool header_only, struct attune_progress *progress, struct attune_error *err);
+
+/* What several families read in the same way. */
+enum activation family_activation(struct settings *cfg, const char *keys, const char *absent);
+/* V: from the configuration, else the tokens in the metadata, else the rows of the GGUF embedding.
+ */
+int family_vocabulary(struct settings *cfg, const struct checkpoint *cp);
+/* Where a family's sizes stand; keys as settings.h has them. NULL: the family has no such field. */
+struct family_keys {
+    const char *n_layers, *d_model, *n_heads, *n_context;
+    const char *d_ff;       /* absent in the file: ff_factor * d_model */
+    int ff_factor;          /* 0: has to be there */
+    const char *n_kv_heads; /* absent: n_heads */
+    const char *head_dim;   /* absent: d_model / n_heads */
+};
+/* Sizes into the recipe, with the neutral values of everything that a family may then set
+ * otherwise. */
+void family_shape(struct recipe *out, struct settings *cfg, const struct checkpoint *cp,
+                  const struct family_keys *keys);
+/* Base, turning dimensions and scaling of rotary positions, after family_shape. rotary_dims 0: all
+ * of a head, unless the GGUF metadata says otherwise. */
+void family_rotary(struct recipe *out, struct settings *cfg);
+
+#endif

@@ -1,0 +1,305 @@
+/* Opening a model: a checkpoint, the family that knows its tensors, a recipe, a tokenizer, and what
+ * there is to say about it. */
+#include <config.h>
+
+#include "engine/model.h"
+
+#include <attune/digest.h>
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/checkpoint.h"
+#include "engine/family.h"
+#include "engine/quant.h"
+
+enum { MAX_ENDS = 64 };
+
+struct model_digest {
+    pthread_mutex_t lock;
+    bool known;
+    uint64_t value;
+};
+
+const char *attune_model_kind_text(enum attune_model_kind kind)
+{
+    static const char *const texts[] = {"decoder", "encoder", "seq2seq"};
+
+    _Static_assert(sizeof texts / sizeof *texts == ATTUNE_MODEL_KIND_COUNT,
+                   "a text for every kind");
+    return texts[kind];
+}
+
+/* How many elements the matrices stored as `type` have; all of them for NULL. */
+static uint64_t matrix_elements(const struct checkpoint *cp, const struct quant_ops *type)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < cp->n_tensors; i++) {
+        const struct tensor *t = &cp->tensors[i];
+
+        if (t->used && t->n_dims > 1 && (!type || t->type == type)) {
+            n += t->n_bytes / t->type->block_bytes * (uint64_t)t->type->block;
+        }
+    }
+    return n;
+}
+
+/* The type that at least half of the weights have, spelled as in the file; else "mixed". */
+static const char *main_type(const struct checkpoint *cp)
+{
+    for (size_t i = 0; i < quant_count(); i++) {
+        if (2 * matrix_elements(cp, quant_at(i)) < matrix_elements(cp, NULL)) {
+            continue;
+        }
+        for (size_t k = 0; k < cp->n_tensors; k++) {
+            if (cp->tensors[k].type == quant_at(i)) {
+                return cp->tensors[k].type_name;
+            }
+        }
+    }
+    return "mixed";
+}
+
+static void count_weights(struct attune_model_info *info, const struct checkpoint *cp)
+{
+    for (size_t i = 0; i < cp->n_tensors; i++) {
+        const struct tensor *t = &cp->tensors[i];
+
+        if (t->used) {
+            info->n_parameters += t->n_bytes / t->type->block_bytes * (uint64_t)t->type->block;
+            info->n_bytes += t->n_bytes;
+        }
+    }
+    info->dtype = main_type(cp);
+}
+
+static int describe(struct attune_model *model, const char *path, struct attune_error *err)
+{
+    struct attune_model_info *info = &model->info;
+    const struct recipe *r = &model->recipe;
+
+    info->path = pool_text(&model->checkpoint->pool, path, strlen(path));
+    if (!info->path) {
+        return checkpoint_no_memory(model->checkpoint, err);
+    }
+    info->kind = r->kind;
+    info->n_layers = r->decoder.n_layers;
+    info->n_heads = r->n_heads;
+    info->n_kv_heads = r->n_kv_heads;
+    info->head_dim = r->head_dim;
+    info->d_model = r->d_model;
+    info->d_ff = r->d_ff;
+    info->n_vocab = r->n_vocab;
+    info->n_context = r->n_context;
+    count_weights(info, model->checkpoint);
+    return model->checkpoint->format->describe(model->checkpoint, info, err);
+}
+
+static int find_ends(struct attune_model *model, struct attune_error *err)
+{
+    struct checkpoint *cp = model->checkpoint;
+    attune_token eos =
+        model->tokenizer ? attune_tokenizer_eos(model->tokenizer) : ATTUNE_TOKEN_NONE;
+
+    model->ends = pool_alloc(&cp->pool, MAX_ENDS + 1, sizeof *model->ends);
+    if (!model->ends) {
+        return checkpoint_no_memory(cp, err);
+    }
+    model->n_ends = cp->format->ends(cp, model->ends, MAX_ENDS);
+    if (eos != ATTUNE_TOKEN_NONE) {
+        model->ends[model->n_ends++] = eos;
+    }
+    return ATTUNE_OK;
+}
+
+/* Looks at every weight of a tensor, a few thousand at a time. */
+static int check_tensor(const struct tensor *t, struct attune_progress *progress,
+                        struct attune_error *err)
+{
+    enum { PIECE = 4096 }; /* whole blocks of every type */
+    float values[PIECE];
+    uint64_t n = t->n_bytes / t->type->block_bytes * (uint64_t)t->type->block;
+
+    for (uint64_t at = 0; at < n; at += PIECE) {
+        size_t count = n - at < PIECE ? (size_t)(n - at) : PIECE;
+        uint64_t offset = at / (uint64_t)t->type->block * t->type->block_bytes;
+
+        if (progress && atomic_load(&progress->cancel)) {
+            return attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled", t->file);
+        }
+        t->type->to_float(values, (const char *)t->data + offset, count);
+        for (size_t i = 0; i < count; i++) {
+            if (!isfinite(values[i])) {
+                return attune_error_set(
+                    err, ATTUNE_FORMAT, 0, "%s: tensor %.64s: weight %llu is %s", t->file, t->name,
+                    (unsigned long long)(at + i), isnan(values[i]) ? "not a number" : "infinite");
+            }
+        }
+        if (progress) {
+            atomic_fetch_add(&progress->done,
+                             count / (size_t)t->type->block * t->type->block_bytes);
+        }
+    }
+    return ATTUNE_OK;
+}
+
+static int check_weights(const struct attune_model *model, struct attune_progress *progress,
+                         struct attune_error *err)
+{
+    const struct checkpoint *cp = model->checkpoint;
+    int status = ATTUNE_OK;
+
+    if (progress) {
+        atomic_store(&progress->done, 0);
+        atomic_store(&progress->total, (size_t)model->info.n_bytes);
+    }
+    for (size_t i = 0; i < cp->n_tensors && status == ATTUNE_OK; i++) {
+        if (cp->tensors[i].used) {
+            status = check_tensor(&cp->tensors[i], progress, err);
+        }
+    }
+    return status;
+}
+
+static struct model_digest *new_digest(void)
+{
+    struct model_digest *digest = calloc(1, sizeof *digest);
+
+    if (digest && pthread_mutex_init(&digest->lock, NULL) != 0) {
+        free(digest);
+        return NULL;
+    }
+    return digest;
+}
+
+static int build(struct attune_model *model, const char *path,
+                 const struct attune_model_options *options, struct attune_progress *progress,
+                 struct attune_error *err)
+{
+    const struct family_ops *family;
+    struct checkpoint *cp;
+    int status = checkpoint_open(&model->checkpoint, path, err);
+
+    if (status) {
+        return status;
+    }
+    cp = model->checkpoint;
+    family = family_find(&cp->settings, err);
+    if (!family) {
+        return ATTUNE_UNSUPPORTED;
+    }
+    model->info.family = family->name;
+    model->digest = new_digest();
+    if (!model->digest) {
+        return checkpoint_no_memory(cp, err);
+    }
+    status = family_build(&model->recipe, family, cp, options->header_only, progress, err);
+    if (status == ATTUNE_OK) {
+        status = describe(model, path, err);
+    }
+    if (status == ATTUNE_OK && !options->header_only) {
+        status = cp->format->tokenizer(&model->tokenizer, cp, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = find_ends(model, err);
+    }
+    if (status == ATTUNE_OK && options->check) {
+        status = check_weights(model, progress, err);
+    }
+    return status;
+}
+
+int attune_model_open(struct attune_model **out, const char *path,
+                      const struct attune_model_options *options, struct attune_progress *progress,
+                      struct attune_error *err)
+{
+    static const struct attune_model_options defaults;
+    struct attune_model *model = calloc(1, sizeof *model);
+    struct attune_error own = {0}; /* the settings want a place for what goes wrong */
+    int status;
+
+    *out = NULL;
+    if (!model) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    status = build(model, path, options ? options : &defaults, progress, err ? err : &own);
+    if (status) {
+        attune_model_close(model);
+        return status;
+    }
+    *out = model;
+    return ATTUNE_OK;
+}
+
+void attune_model_close(struct attune_model *model)
+{
+    if (!model) {
+        return;
+    }
+    if (model->digest) {
+        pthread_mutex_destroy(&model->digest->lock);
+        free(model->digest);
+    }
+    attune_tokenizer_close(model->tokenizer);
+    checkpoint_close(model->checkpoint);
+    free(model);
+}
+
+const struct attune_model_info *attune_model_info(const struct attune_model *model)
+{
+    return &model->info;
+}
+
+const struct attune_tokenizer *attune_model_tokenizer(const struct attune_model *model)
+{
+    return model->tokenizer;
+}
+
+bool attune_model_is_end(const struct attune_model *model, attune_token id)
+{
+    for (size_t i = 0; i < model->n_ends; i++) {
+        if (model->ends[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tensors lie sorted by name; lengths go in as well, so that no two models share a stream of bytes.
+ */
+static uint64_t digest_of(const struct checkpoint *cp)
+{
+    struct attune_digest d;
+
+    attune_digest_init(&d, 0);
+    for (size_t i = 0; i < cp->n_tensors; i++) {
+        const struct tensor *t = &cp->tensors[i];
+        uint64_t n_dims = (uint64_t)t->n_dims;
+
+        attune_digest_add(&d, t->name, strlen(t->name) + 1);
+        attune_digest_add(&d, t->type_name, strlen(t->type_name) + 1);
+        attune_digest_add(&d, &n_dims, sizeof n_dims);
+        attune_digest_add(&d, t->shape, (size_t)t->n_dims * sizeof *t->shape);
+        attune_digest_add(&d, &t->n_bytes, sizeof t->n_bytes);
+        attune_digest_add(&d, t->data, (size_t)t->n_bytes);
+    }
+    return attune_digest_value(&d);
+}
+
+uint64_t attune_model_digest(const struct attune_model *model)
+{
+    struct model_digest *digest = model->digest;
+    uint64_t value;
+
+    pthread_mutex_lock(&digest->lock);
+    if (!digest->known) {
+        digest->value = digest_of(model->checkpoint);
+        digest->known = true;
+    }
+    value = digest->value;
+    pthread_mutex_unlock(&digest->lock);
+    return value;
+}
