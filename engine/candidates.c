@@ -61,10 +61,38 @@ void sampler_cut(struct sampler_work *work, size_t n)
     }
 }
 
+/* A bucket holds the logits that share sign, exponent and first two digits. */
+double sampler_drop_tail(struct sampler_work *work, double limit)
+{
+    enum { SHIFT = 21, BUCKETS = 1 << (32 - SHIFT), WORTH_IT = 4096 };
+    double mass[BUCKETS] = {0}, gone = 0;
+    uint32_t bucket = 0;
+
+    if (work->n < WORTH_IT) {
+        return 0;
+    }
+    sampler_weigh(work);
+    for (size_t i = 0; i < work->n; i++) {
+        mass[dist_key(work->logit[i]) >> SHIFT] += work->weight[i];
+    }
+    while (bucket < dist_key(work->max) >> SHIFT && gone + mass[bucket] <= limit) {
+        gone += mass[bucket++];
+    }
+    sampler_keep(work, work->logit, dist_unkey(bucket << SHIFT), INFINITY);
+    return gone;
+}
+
 void sampler_reweighed(struct sampler_work *work)
 {
+    bool all = true;
+
+    for (size_t i = 0; i < work->n; i++) {
+        all = all && work->logit[i] >= -FLT_MAX;
+    }
     work->weighed = false;
-    sampler_keep(work, work->logit, -FLT_MAX, INFINITY);
+    if (!all) {
+        sampler_keep(work, work->logit, -FLT_MAX, INFINITY);
+    }
 }
 
 static bool is_sorted(const struct sampler_work *work)

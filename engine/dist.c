@@ -1,6 +1,6 @@
 /* Distributions over the vocabulary: exponentials, sums, the likeliest candidates, orders.
  *
- * The one idea: a row is measured in blocks of eight whose exponentials are computed side by side
+ * The one idea: a row is measured in blocks of 64 whose exponentials are computed side by side
  * (the compiler turns them into vector code) and then added one after the other in id order. */
 #include <config.h>
 
@@ -10,19 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 8, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, SMALL_SORT = 48 };
+enum { BLOCK = 64, LANES = 16, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, SMALL_SORT = 48 };
 
 #define LOWEST (-708.0) /* exp of it is the smallest normal double, near enough */
-
-static inline uint32_t key_of(float x)
-{
-    union {
-        float value;
-        uint32_t bits;
-    } u = {.value = x != x ? -INFINITY : x + 0.0f}; /* -0 + 0 is 0 */
-
-    return u.bits ^ ((uint32_t) - (int32_t)(u.bits >> 31) | 0x80000000u);
-}
 
 /* e^x = 2^k * e^r with k = round(x / ln 2), |r| <= ln 2 / 2; e^r by its series to r^13, whose rest
  * is below 2^-57. Adding 1.5 * 2^52 rounds to a whole number and leaves it in the low bits. */
@@ -50,9 +40,17 @@ double dist_exp(double x)
     return x > LOWEST ? exponential(x) : 0;
 }
 
+/* The same instructions in wider registers where the processor has them: the bits stay the same. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) &&                          \
+    !defined(__SANITIZE_ADDRESS__)
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE
+#endif
+
 /* One block: weights and the clamped differences they came from. */
-static void weigh_block(double *restrict weight, double *restrict x, const float *restrict logits,
-                        double max)
+WIDE static void weigh_block(double *restrict weight, double *restrict x,
+                             const float *restrict logits, double max)
 {
     for (int i = 0; i < BLOCK; i++) {
         double difference = (double)logits[i] - max;
@@ -62,7 +60,8 @@ static void weigh_block(double *restrict weight, double *restrict x, const float
     for (int i = 0; i < BLOCK; i++) {
         weight[i] = exponential(x[i]);
     }
-    for (int i = 0; i < BLOCK; i++) { /* apart: a branch in the loop above would keep it from vectors */
+    for (int i = 0; i < BLOCK;
+         i++) { /* apart: a branch in the loop above would keep it from vectors */
         weight[i] = x[i] > LOWEST ? weight[i] : 0;
     }
 }
@@ -134,38 +133,66 @@ double dist_entropy(const struct dist_sums *sums)
     return entropy > 0 ? entropy : 0;
 }
 
-float dist_max(const float *logits, size_t n, size_t *n_nan)
+WIDE float dist_max(const float *logits, size_t n, size_t *n_nan)
 {
-    float max = -INFINITY;
-    size_t nan = 0;
+    float lane[LANES], max = -INFINITY;
+    uint32_t nan[LANES] = {0};
+    size_t whole = n - n % LANES, nans = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (int j = 0; j < LANES; j++) {
+        lane[j] = -INFINITY;
+    }
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (int j = 0; j < LANES; j++) {
+            float x = logits[i + (size_t)j];
+
+            lane[j] = x > lane[j] ? x : lane[j];
+            nan[j] += x != x;
+        }
+    }
+    for (int j = 0; j < LANES; j++) {
+        max = lane[j] > max ? lane[j] : max;
+        nans += nan[j];
+    }
+    for (size_t i = whole; i < n; i++) {
         max = logits[i] > max ? logits[i] : max;
-        nan += logits[i] != logits[i];
+        nans += logits[i] != logits[i];
     }
     if (n_nan) {
-        *n_nan = nan;
+        *n_nan = nans;
     }
     return max;
 }
 
-/* Fills dist->top, sorted as it grows: most values fail the first comparison. */
+static void offer_top(struct attune_dist *dist, attune_token id, float x)
+{
+    size_t at = dist->n_top;
+
+    if (at == ATTUNE_DIST_TOP && !(x > dist->top[at - 1].logit)) {
+        return;
+    }
+    at -= at == ATTUNE_DIST_TOP;
+    while (at > 0 && x > dist->top[at - 1].logit) {
+        dist->top[at] = dist->top[at - 1];
+        at--;
+    }
+    dist->top[at] = (struct attune_candidate){id, x, 0};
+    dist->n_top += dist->n_top < ATTUNE_DIST_TOP;
+}
+
+/* Fills dist->top, sorted as it grows. Most blocks have nothing for it: their largest says so. */
 static void find_top(struct attune_dist *dist, const float *logits, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        float x = logits[i] != logits[i] ? -INFINITY : logits[i];
-        size_t at = dist->n_top;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
 
-        if (at == ATTUNE_DIST_TOP && !(x > dist->top[at - 1].logit)) {
+        if (dist->n_top == ATTUNE_DIST_TOP &&
+            !(dist_max(logits + i, count, NULL) > dist->top[ATTUNE_DIST_TOP - 1].logit)) {
             continue;
         }
-        at -= at == ATTUNE_DIST_TOP;
-        while (at > 0 && x > dist->top[at - 1].logit) {
-            dist->top[at] = dist->top[at - 1];
-            at--;
+        for (size_t j = i; j < i + count; j++) {
+            offer_top(dist, (attune_token)j, logits[j] != logits[j] ? -INFINITY : logits[j]);
         }
-        dist->top[at] = (struct attune_candidate){(attune_token)i, x, 0};
-        dist->n_top += dist->n_top < ATTUNE_DIST_TOP;
     }
 }
 
@@ -215,18 +242,13 @@ size_t attune_dist_rank(const float *logits, size_t n, attune_token id)
     if (id < 0 || (size_t)id >= n) {
         return n;
     }
-    own = key_of(logits[id]);
+    own = dist_key(logits[id]);
     for (size_t i = 0; i < n; i++) {
-        uint32_t key = key_of(logits[i]);
+        uint32_t key = dist_key(logits[i]);
 
         rank += key > own || (key == own && i < (size_t)id);
     }
     return rank;
-}
-
-uint32_t dist_key(float x)
-{
-    return key_of(x);
 }
 
 float dist_unkey(uint32_t key)
@@ -311,9 +333,11 @@ float dist_select(const float *values, size_t n, size_t k)
 
         memset(count, 0, sizeof count);
         for (size_t i = 0; i < n; i++) {
-            uint32_t key = key_of(values[i]);
+            uint32_t key = dist_key(values[i]);
 
-            count[key >> shift & digit_mask] += (key & mask) == prefix;
+            if ((key & mask) == prefix) {
+                count[key >> shift & digit_mask]++;
+            }
         }
         while (count[d] < k) {
             k -= count[d--];
@@ -332,7 +356,7 @@ int attune_dist_order(attune_token *out, const float *logits, size_t n)
         return ATTUNE_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
-        pairs[i] = (uint64_t)key_of(logits[i]) << 32 | i;
+        pairs[i] = (uint64_t)dist_key(logits[i]) << 32 | i;
     }
     dist_sort(pairs, pairs + n, n);
     for (size_t i = 0; i < n; i++) {

@@ -33,7 +33,15 @@ void dist_measure(struct attune_dist *out, struct dist_sums *sums, double *weigh
                   const float *logits /* [n] */, size_t n);
 
 /* A float as an integer of the same order: -inf < ... < -0 = 0 < ... < +inf; NaN as -inf. */
-uint32_t dist_key(float x);
+static inline uint32_t dist_key(float x)
+{
+    union {
+        float value;
+        uint32_t bits;
+    } u = {.value = x != x ? -__builtin_inff() : x + 0.0f}; /* -0 + 0 is 0 */
+
+    return u.bits ^ ((uint32_t) - (int32_t)(u.bits >> 31) | 0x80000000u);
+}
 float dist_unkey(uint32_t key);
 
 /* Sorts pairs (key in the high half, payload in the low half) by falling key, stable. other is

@@ -26,10 +26,10 @@ engine_parts = \
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
-	%D%/candidates.c \
-	%D%/chain_text.c \
 	%D%/bind.c \
 	%D%/bind.h \
+	%D%/candidates.c \
+	%D%/chain_text.c \
 	%D%/checkpoint.c \
 	%D%/checkpoint.h \
 	%D%/digest.c \

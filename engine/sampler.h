@@ -77,6 +77,10 @@ void sampler_sort(struct sampler_work *work);
 void sampler_weigh(struct sampler_work *work);
 /* Says that logits were rewritten; those that became -inf or NaN go. */
 void sampler_reweighed(struct sampler_work *work);
+/* Takes the least likely away in coarse steps while the weight that goes is at most limit; returns
+ * what went. What goes by this is never more than exact order would take, and is much cheaper to
+ * find. */
+double sampler_drop_tail(struct sampler_work *work, double limit);
 /* Keeps the first n as they stand. */
 void sampler_cut(struct sampler_work *work, size_t n);
 /* Keeps the candidates whose key lies in low..high. key may be work->logit. */

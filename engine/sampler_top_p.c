@@ -7,12 +7,14 @@
 
 static void apply(struct sampler_work *work, const struct sampler_setting *setting)
 {
-    size_t n = work->n;
-    double gone = 0, limit;
+    double gone, limit;
+    size_t n;
 
-    sampler_sort(work);
     sampler_weigh(work);
     limit = (1.0 - setting->values[0]) * work->sums.sum;
+    gone = sampler_drop_tail(work, limit);
+    sampler_sort(work);
+    n = work->n;
     while (n > 1) {
         gone += work->weight[n - 1];
         if (gone > limit) {

@@ -197,10 +197,14 @@ void attune_chain_apply(struct attune_trace *trace, const struct attune_chain *c
         struct sampler_setting setting = sampler_setting(chain, chain->stage[i]);
 
         if (trace->stage[i].active && ops->last) {
+            size_t before = now.survivors;
+
             run(trace, &now, i, ops->last, &setting);
-            now.stage = ops->name;
-            now.active = true;
-            trace->stage[i] = now;
+            if (now.survivors != before) {
+                now.stage = ops->name;
+                now.active = true;
+                trace->stage[i] = now;
+            }
         }
     }
     finish(trace);

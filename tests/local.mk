@@ -6,7 +6,9 @@ check_PROGRAMS += \
 	%D%/engine/error_test \
 	%D%/engine/gguf_test \
 	%D%/engine/quant_test \
-	%D%/engine/rng_test
+	%D%/engine/rng_test \
+	%D%/engine/sampler_test \
+	%D%/engine/trace_test
 
 check_PROGRAMS += \
 	%D%/prompts/json_test \

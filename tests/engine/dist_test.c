@@ -116,7 +116,10 @@ static void orders_and_selections(void **state)
         fill(logits, n, n + 5, 1e3);
         for (size_t i = 0; i < n; i++) {
             logits[i] = i % 3 ? floorf(logits[i] / 50) : logits[i];
-            logits[i] = i % 17 == 5 ? NAN : i % 19 == 5 ? -INFINITY : i % 23 == 5 ? INFINITY : logits[i];
+            logits[i] = i % 17 == 5   ? NAN
+                        : i % 19 == 5 ? -INFINITY
+                        : i % 23 == 5 ? INFINITY
+                                      : logits[i];
             logits[i] = i % 7 == 1 ? 0.0f : i % 7 == 2 ? -0.0f : logits[i];
             want[i] = (attune_token)i;
         }

@@ -61,7 +61,8 @@ static void draws_are_even(void **state)
 
         chi2 += d * d / ((double)DRAWS / CELLS);
     }
-    assert_true(chi2 > 30 && chi2 < 110); /* 63 degrees of freedom: outside about once in 5000 seeds */
+    assert_true(chi2 > 30 &&
+                chi2 < 110); /* 63 degrees of freedom: outside about once in 5000 seeds */
 }
 
 static void seeds_differ_and_fit(void **state)
