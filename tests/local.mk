@@ -1,6 +1,8 @@
 # One test program a source file: FOLDER/NAME_test.c, one line here. They print TAP through cmocka.
 if TESTS_BUILD
 check_PROGRAMS += \
+	%D%/tui/canvas_test \
+	%D%/tui/palette_test \
 	%D%/engine/digest_test \
 	%D%/engine/dist_test \
 	%D%/engine/error_test \

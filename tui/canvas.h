@@ -46,6 +46,7 @@ struct canvas {
     int rows, cols;
     enum colour_tier tier;
     bool ascii;          /* no glyph beyond ASCII */
+    bool light;          /* the terminal's background is light */
     struct cell *cells;  /* [rows, cols] */
     int cursor_y, cursor_x; /* where the terminal's cursor stands; -1: hidden */
 };

@@ -7,6 +7,10 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.h \
 	%D%/job.c \
 	%D%/workbench.c \
+	%D%/canvas.c \
+	%D%/cells.c \
+	%D%/cells.h \
+	%D%/palette.c \
 	%D%/workbench.h \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
