@@ -199,6 +199,10 @@ void family_rotary(struct recipe *out, struct settings *cfg)
         settings_fail(cfg, ATTUNE_FORMAT, kind_keys, "is missing");
     } else if (strcmp(kind, "linear") == 0) {
         out->rotary_scale = factor > 0 ? 1 / factor : 1;
+        if (!cfg->gguf && factor > 1 && out->n_context < MAX_ROWS / factor) {
+            out->n_context =
+                (int)(out->n_context * factor); /* the file counts unscaled positions */
+        }
     } else if (strcmp(kind, "llama3") == 0 && !cfg->gguf) {
         scale_by_wave(out, cfg, factor > 0 ? factor : 1);
     } else if (strcmp(kind, "default") != 0 && strcmp(kind, "none") != 0) {

@@ -3,6 +3,7 @@ engine_parts = \
 	%D%/family_gpt2.c \
 	%D%/family_llama.c \
 	%D%/format_gguf.c \
+	%D%/format_hf.c \
 	%D%/quant_bf16.c \
 	%D%/quant_f16.c \
 	%D%/quant_f32.c \
@@ -54,6 +55,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/sampler.h \
 	%D%/settings.c \
 	%D%/settings.h \
+	%D%/tensors.c \
 	%D%/tokenizer.h \
 	%D%/trace.c
 
