@@ -98,9 +98,10 @@ static int read_text(struct reader *r, struct gguf_text *out, const char *what)
         return status;
     }
     if (len > left(r)) {
-        return attune_error_set(r->err, ATTUNE_FORMAT, r->at - sizeof len,
-                                "%s: %s at byte %zu claims %llu bytes, %zu are left", r->map->name,
-                                what, r->at - sizeof len, (unsigned long long)len, left(r));
+        return attune_error_set(
+            r->err, ATTUNE_FORMAT, r->at - sizeof len,
+            "%s: %s at byte %zu claims %llu bytes, %zu are left: damaged or cut short",
+            r->map->name, what, r->at - sizeof len, (unsigned long long)len, left(r));
     }
     *out = (struct gguf_text){(const char *)r->map->data + r->at, (size_t)len};
     r->at += (size_t)len;
@@ -196,9 +197,10 @@ static int read_pairs(struct reader *r, struct gguf *file, uint64_t n)
     char name[72];
 
     if (n > left(r) / 13) { /* length of the key, type, one byte */
-        return attune_error_set(r->err, ATTUNE_FORMAT, 16,
-                                "%s: claims %llu metadata keys, more than it can hold",
-                                r->map->name, (unsigned long long)n);
+        return attune_error_set(
+            r->err, ATTUNE_FORMAT, 16,
+            "%s: claims %llu metadata keys, more than it can hold: damaged or cut short",
+            r->map->name, (unsigned long long)n);
     }
     file->pairs = calloc(n ? (size_t)n : 1, sizeof *file->pairs);
     if (!file->pairs) {
@@ -335,9 +337,10 @@ static int read_tensors(struct reader *r, struct gguf *file, uint64_t n)
     int status;
 
     if (n > left(r) / 32) { /* length of the name, n_dims, one dimension, type, offset */
-        return attune_error_set(r->err, ATTUNE_FORMAT, 8,
-                                "%s: claims %llu tensors, more than it can hold", r->map->name,
-                                (unsigned long long)n);
+        return attune_error_set(
+            r->err, ATTUNE_FORMAT, 8,
+            "%s: claims %llu tensors, more than it can hold: damaged or cut short", r->map->name,
+            (unsigned long long)n);
     }
     file->tensors = calloc(n ? (size_t)n : 1, sizeof *file->tensors);
     offsets = calloc(n ? (size_t)n : 1, sizeof *offsets);

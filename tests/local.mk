@@ -7,6 +7,7 @@ check_PROGRAMS += \
 	%D%/engine/dist_test \
 	%D%/engine/error_test \
 	%D%/engine/gguf_test \
+	%D%/engine/tensors_test \
 	%D%/engine/quant_test \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
