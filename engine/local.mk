@@ -39,6 +39,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/error.c \
 	%D%/family.c \
 	%D%/family.h \
+	%D%/generate.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
 	%D%/mapping.c \
@@ -55,6 +56,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/sampler.h \
 	%D%/settings.c \
 	%D%/settings.h \
+	%D%/stops.c \
+	%D%/stops.h \
 	%D%/tensors.c \
 	%D%/tokenizer.h \
 	%D%/trace.c

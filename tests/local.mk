@@ -1,8 +1,6 @@
 # One test program a source file: FOLDER/NAME_test.c, one line here. They print TAP through cmocka.
 if TESTS_BUILD
 check_PROGRAMS += \
-	%D%/tui/canvas_test \
-	%D%/tui/palette_test \
 	%D%/engine/digest_test \
 	%D%/engine/dist_test \
 	%D%/engine/error_test \
@@ -11,7 +9,10 @@ check_PROGRAMS += \
 	%D%/engine/quant_test \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
-	%D%/engine/trace_test
+	%D%/engine/stops_test \
+	%D%/engine/trace_test \
+	%D%/tui/canvas_test \
+	%D%/tui/palette_test
 
 check_PROGRAMS += \
 	%D%/prompts/json_test \

@@ -6,7 +6,9 @@
 #ifndef ATTUNE_TUI_CLI_H
 #define ATTUNE_TUI_CLI_H
 
+#include <attune/context.h>
 #include <attune/error.h>
+#include <attune/generate.h>
 #include <attune/model.h>
 #include <attune/sampler.h>
 #include <jansson.h>
@@ -95,6 +97,26 @@ struct cli_prompt {
 };
 int cli_get_prompt(struct cli *cli, const struct attune_model *model, struct cli_prompt *out, struct attune_error *err);
 void cli_prompt_done(struct cli_prompt *prompt);
+
+/* The prompt evaluated: model, prompt and a context that holds it (`-m`, `-t`, `-c`, `--fast`; `--type-ids`,
+ * `--mask`, `--decoder-ids`). room: positions wanted after the prompt. With sync false the context stays
+ * empty. */
+struct cli_context {
+    struct attune_model *model;
+    struct cli_prompt prompt;
+    attune_token *decoder_ids; /* [n_decoder] or NULL */
+    size_t n_decoder;
+    struct attune_context *ctx;
+};
+int cli_open_context(struct cli *cli, struct cli_context *out, struct attune_context_options options, size_t room,
+                     bool sync, struct attune_error *err);
+void cli_context_done(struct cli_context *c);
+
+/* The chain that the sampling flags describe, and the options of a generation with its seed (a fresh one
+ * if none is given). Exit statuses, the line printed. */
+int cli_chain(struct cli *cli, struct attune_chain **out);
+int cli_generate_options(struct cli *cli, struct attune_generate_options *out);
+void cli_generate_options_done(struct attune_generate_options *options);
 
 /* JSON: numbers as %.9g; text that is not UTF-8 gets U+FFFD; NaN and infinities are null. */
 json_t *cli_json_real(double x);

@@ -3,24 +3,26 @@ tui_parts =
 
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
-	%D%/cli.c \
-	%D%/cli.h \
-	%D%/job.c \
-	%D%/workbench.c \
 	%D%/canvas.c \
+	%D%/canvas.h \
 	%D%/cells.c \
 	%D%/cells.h \
+	%D%/cli.c \
+	%D%/cli.h \
+	%D%/cli_context.c \
+	%D%/cli_sampling.c \
+	%D%/edit.c \
+	%D%/edit.h \
+	%D%/input.h \
+	%D%/job.c \
 	%D%/palette.c \
+	%D%/panel.h \
+	%D%/workbench.c \
 	%D%/workbench.h \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
 	%D%/worker.c \
-	%D%/worker.h \
-	%D%/panel.h \
-	%D%/input.h \
-	%D%/edit.c \
-	%D%/edit.h \
-	%D%/canvas.h
+	%D%/worker.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

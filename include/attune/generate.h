@@ -52,6 +52,9 @@ int attune_generation_start(struct attune_generation **out, struct attune_contex
                             const struct attune_chain *chain,
                             const struct attune_generate_options *options, struct attune_error *err);
 
+/* A step that ends with ATTUNE_STOP_LENGTH before max_tokens filled the context: there is no position
+ * left to go on from, and nothing already read is dropped to make room. */
+
 /* Produces one token. 1: out holds a step, more may follow (unless out->stop says it was the last);
  * 0: there is nothing left (see _stop); negative: minus a status, with err set. A cancel through
  * progress ends with 0 and ATTUNE_STOP_INTERRUPTED; what was produced stands. */
@@ -62,7 +65,8 @@ int attune_generation_next(struct attune_generation *gen, struct attune_step *ou
 const struct attune_trace *attune_generation_trace(const struct attune_generation *gen);
 const float *attune_generation_logits(const struct attune_generation *gen);
 
-/* What was produced so far, cut before a stop text: borrowed bytes, NUL-terminated. */
+/* What was produced so far, cut before a stop text: borrowed bytes, NUL-terminated, that only ever grow.
+ * Bytes that may yet become a stop text wait until that is decided. End and control tokens are no text. */
 const char *attune_generation_output(const struct attune_generation *gen, size_t *len);
 enum attune_stop attune_generation_stop(const struct attune_generation *gen);
 void attune_generation_free(struct attune_generation *gen);

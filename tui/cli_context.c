@@ -1,0 +1,125 @@
+/* What most verbs start from: a model, a prompt, and a context that holds the prompt. */
+#include <config.h>
+
+#include "cli.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A list of 0 and 1, one for each of the n ids. NULL if the option was not given. */
+static int get_bits(struct cli *cli, const char *option, size_t n, uint8_t **out,
+                    struct attune_error *err)
+{
+    const char *list = cli_value(cli, option);
+    attune_token *values = NULL;
+    size_t count = 0;
+    int status;
+
+    *out = NULL;
+    if (!list) {
+        return ATTUNE_OK;
+    }
+    status = cli_parse_ids(&values, &count, list, err);
+    if (status == ATTUNE_OK && count != n) {
+        status = attune_error_set(err, ATTUNE_ARGUMENT, 0, "--%s: has %zu values for %zu tokens",
+                                  option, count, n);
+    }
+    if (status == ATTUNE_OK) {
+        *out = calloc(n + 1, 1);
+        status = *out ? ATTUNE_OK : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+        if (values[i] > 1) {
+            status = attune_error_set(err, ATTUNE_ARGUMENT, 0, "--%s: value %zu is %ld, not 0 or 1",
+                                      option, i + 1, (long)values[i]);
+        }
+        (*out)[i] = (uint8_t)values[i];
+    }
+    free(values);
+    return status;
+}
+
+/* As many positions as will be used, so that a model made for 128,000 does not take memory for all.
+ * An encoder-decoder has two sides, each with its own count: there the model's limit stands. */
+static int wanted_positions(struct cli *cli, const struct cli_context *c, size_t room)
+{
+    const struct attune_model_info *info = attune_model_info(c->model);
+    size_t limit = info->n_context > 0 ? (size_t)info->n_context : 0;
+    long given = 0;
+
+    if (cli_has(cli, "context")) {
+        return cli_long(cli, "context", 1, INT_MAX, &given) == CLI_OK ? (int)given : -1;
+    }
+    if (info->kind == ATTUNE_SEQ2SEQ || room >= limit || c->prompt.n >= limit - room) {
+        return 0;
+    }
+    return (int)(c->prompt.n + room);
+}
+
+static int sync_context(struct cli *cli, struct cli_context *c, struct attune_error *err)
+{
+    struct attune_input input = {.ids = c->prompt.ids,
+                                 .n = c->prompt.n,
+                                 .decoder_ids = c->decoder_ids,
+                                 .n_decoder = c->n_decoder};
+    uint8_t *types = NULL, *mask = NULL;
+    int status = get_bits(cli, "type-ids", input.n, &types, err);
+
+    if (status == ATTUNE_OK) {
+        status = get_bits(cli, "mask", input.n, &mask, err);
+    }
+    input.type_ids = types;
+    input.mask = mask;
+    if (status == ATTUNE_OK) {
+        status = attune_context_sync(c->ctx, &input, &cli->progress, err);
+    }
+    free(types);
+    free(mask);
+    return status;
+}
+
+int cli_open_context(struct cli *cli, struct cli_context *out,
+                     struct attune_context_options options, size_t room, bool sync,
+                     struct attune_error *err)
+{
+    const char *decoder = cli_value(cli, "decoder-ids");
+    long threads = 0;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the number of threads is out of range");
+    }
+    status = cli_open_model(cli, &out->model, err);
+    if (status == ATTUNE_OK) {
+        status = cli_get_prompt(cli, out->model, &out->prompt, err);
+    }
+    if (status == ATTUNE_OK && decoder) {
+        status = cli_parse_ids(&out->decoder_ids, &out->n_decoder, decoder, err);
+    }
+    if (status == ATTUNE_OK) {
+        options.n_threads = (int)threads;
+        options.fast = cli_has(cli, "fast");
+        options.n_context = wanted_positions(cli, out, room);
+        status = options.n_context < 0 ? attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                                          "the number of positions is out of range")
+                                       : attune_context_new(&out->ctx, out->model, &options, err);
+    }
+    if (status == ATTUNE_OK && sync) {
+        status = sync_context(cli, out, err);
+    }
+    if (status != ATTUNE_OK) {
+        cli_context_done(out);
+    }
+    return status;
+}
+
+void cli_context_done(struct cli_context *c)
+{
+    attune_context_free(c->ctx);
+    cli_prompt_done(&c->prompt);
+    free(c->decoder_ids);
+    attune_model_close(c->model);
+    memset(c, 0, sizeof *c);
+}
