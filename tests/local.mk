@@ -10,9 +10,7 @@ check_PROGRAMS += \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
 	%D%/engine/stops_test \
-	%D%/engine/trace_test \
-	%D%/tui/canvas_test \
-	%D%/tui/palette_test
+	%D%/engine/trace_test
 
 check_PROGRAMS += \
 	%D%/prompts/json_test \
@@ -21,6 +19,11 @@ check_PROGRAMS += \
 	%D%/prompts/shots_test \
 	%D%/prompts/template_test \
 	%D%/prompts/text_test
+
+check_PROGRAMS += \
+	%D%/tui/canvas_test \
+	%D%/tui/input_test \
+	%D%/tui/palette_test
 endif
 
 EXTRA_DIST += \

@@ -3,19 +3,13 @@ tui_parts =
 
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
-	%D%/canvas.c \
-	%D%/canvas.h \
-	%D%/cells.c \
-	%D%/cells.h \
 	%D%/cli.c \
 	%D%/cli.h \
 	%D%/cli_context.c \
 	%D%/cli_sampling.c \
 	%D%/edit.c \
 	%D%/edit.h \
-	%D%/input.h \
 	%D%/job.c \
-	%D%/palette.c \
 	%D%/panel.h \
 	%D%/workbench.c \
 	%D%/workbench.h \
@@ -23,6 +17,18 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_event.h \
 	%D%/worker.c \
 	%D%/worker.h
+
+# The terminal, the screen and the loop.
+libtui_a_SOURCES += \
+	%D%/canvas.c \
+	%D%/canvas.h \
+	%D%/cells.c \
+	%D%/cells.h \
+	%D%/input.c \
+	%D%/input.h \
+	%D%/palette.c \
+	%D%/term.c \
+	%D%/term.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc
