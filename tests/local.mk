@@ -5,11 +5,12 @@ check_PROGRAMS += \
 	%D%/engine/dist_test \
 	%D%/engine/error_test \
 	%D%/engine/gguf_test \
-	%D%/engine/tensors_test \
 	%D%/engine/quant_test \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
+	%D%/engine/sampling_golden_test \
 	%D%/engine/stops_test \
+	%D%/engine/tensors_test \
 	%D%/engine/trace_test
 
 check_PROGRAMS += \
@@ -25,6 +26,11 @@ check_PROGRAMS += \
 	%D%/tui/input_test \
 	%D%/tui/palette_test
 endif
+
+EXTRA_DIST += \
+	%D%/golden/sampling/README.md \
+	%D%/golden/sampling/sampling.json \
+	%D%/golden/sampling/sampling.safetensors
 
 EXTRA_DIST += \
 	%D%/golden/gguf/gpt2-f32/golden.json \

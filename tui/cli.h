@@ -121,7 +121,15 @@ void cli_generate_options_done(struct attune_generate_options *options);
 /* JSON: numbers as %.9g; text that is not UTF-8 gets U+FFFD; NaN and infinities are null. */
 json_t *cli_json_real(double x);
 json_t *cli_json_text(const char *bytes, size_t len);
+/* Sets "token" to the token's text (null without a tokenizer), and "bytes" (base64) where that loses some. */
+void cli_json_set_token(json_t *object, const struct attune_tokenizer *tk, attune_token id);
 int cli_print_json(struct cli *cli, json_t *value); /* consumes value; returns CLI_OK or CLI_FAILED */
+/* All bytes of a token, NUL-terminated, freed by the caller; "" without a tokenizer, NULL out of memory. */
+char *cli_token_bytes(const struct attune_tokenizer *tk, attune_token id, size_t *len);
+/* The token in quotes, control bytes escaped, cut or padded to width columns. */
+void cli_show_token(char *out, size_t capacity, const struct attune_tokenizer *tk, attune_token id, int width);
+/* A bar of eighth blocks, share of width cells; out has room for 3 * width + 1 bytes. */
+void cli_show_bar(char *out, double share, int width);
 /* Text for a terminal or a pipe: control bytes but newline and tab escaped when out is a terminal. */
 void cli_print_text(struct cli *cli, const char *bytes, size_t len);
 

@@ -48,7 +48,7 @@ static int set_knob(struct cli *cli, struct attune_chain *chain, const struct at
         value = 0;
     }
     if (attune_chain_set(chain, param->name, value, &err) != ATTUNE_OK) {
-        return cli_wrong(cli, "--%s: %s", flag, err.text);
+        return cli_wrong(cli, "%s", err.text);
     }
     if (value != param->off && !has_stage(chain, param->stage)) {
         return cli_wrong(cli, "--%s %g does nothing: the stage %s is not in --order %s", flag,

@@ -6,7 +6,9 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.c \
 	%D%/cli.h \
 	%D%/cli_context.c \
+	%D%/cli_input.c \
 	%D%/cli_sampling.c \
+	%D%/cli_token.c \
 	%D%/edit.c \
 	%D%/edit.h \
 	%D%/job.c \
