@@ -25,6 +25,9 @@ check_PROGRAMS += \
 	%D%/tui/canvas_test \
 	%D%/tui/input_test \
 	%D%/tui/palette_test
+
+check_PROGRAMS += \
+	%D%/tui/edit_test
 endif
 
 EXTRA_DIST += \

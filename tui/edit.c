@@ -451,6 +451,11 @@ bool edit_redo(struct edit *e)
     return true;
 }
 
+size_t edit_steps(const struct edit *e)
+{
+    return e->n_done;
+}
+
 static size_t word_left(const struct edit *e)
 {
     size_t at = e->cursor;
