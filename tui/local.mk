@@ -1,5 +1,10 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 tui_parts =
+tui_parts += \
+	%D%/panel_dist.c \
+	%D%/panel_knobs.c \
+	%D%/panel_prompt.c \
+	%D%/panel_tokens.c
 
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
@@ -31,6 +36,19 @@ libtui_a_SOURCES += \
 	%D%/palette.c \
 	%D%/term.c \
 	%D%/term.h
+
+libtui_a_SOURCES += \
+	%D%/compose.c \
+	%D%/compose.h \
+	%D%/dist_view.c \
+	%D%/dist_view.h \
+	%D%/flow.c \
+	%D%/flow.h \
+	%D%/panel.c \
+	%D%/prompt_view.c \
+	%D%/prompt_view.h \
+	%D%/view.c \
+	%D%/view.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

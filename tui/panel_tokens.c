@@ -1,0 +1,401 @@
+/* The token strip: prompt and run as the model reads them, token by token, with the cursor that all
+ * panels share.
+ *
+ *   <s>·The·film·was▸·great!↵
+ *
+ * Two alternating tints show the borders; what a run measured can tint its tokens instead. */
+#include <config.h>
+
+#include "panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view.h"
+
+enum colouring { COLOUR_PLAIN, COLOUR_SURPRISAL, COLOUR_RANK, COLOUR_ENTROPY, COLOUR_COUNT };
+static const char *const colour_names[COLOUR_COUNT] = {"plain", "surprisal", "rank", "entropy"};
+
+enum { MOST_SURPRISAL = 12 }; /* bits; rarer tokens share the last colour */
+
+struct tokens_state {
+    enum colouring colour;
+    size_t top; /* first row of the strip shown */
+    int columns, rows;
+};
+
+struct spot { /* where a token is drawn */
+    size_t row;
+    int x, columns;
+};
+
+static size_t n_prompt(const struct workbench *b)
+{
+    return bench_n_tokens(b) - b->n_steps;
+}
+
+/* Spots of all tokens for a width; [n], freed by the caller, NULL without memory. */
+static struct spot *place_tokens(const struct workbench *b, int columns, size_t *n_rows)
+{
+    size_t n = bench_n_tokens(b), row = 0;
+    struct spot *spots = malloc((n + 1) * sizeof *spots);
+    char bytes[VIEW_BYTES];
+    bool special;
+    int x = 0;
+
+    for (size_t i = 0; spots && i < n; i++) {
+        size_t len = view_position_bytes(b, i, bytes, &special);
+        int width = text_columns(bytes, len), mark = i == n_prompt(b);
+        width = width < 1 ? 1 : width < columns - mark ? width : columns - mark;
+        width = width < 1 ? 1 : width;
+        if (x > 0 && x + mark + width > columns) {
+            row++;
+            x = 0;
+        }
+        spots[i] = (struct spot){row, x + mark, width};
+        x += mark + width;
+        if (!special && len > 0 && memchr(bytes, '\n', len)) {
+            row++;
+            x = 0;
+        }
+    }
+    *n_rows = n > 0 && spots ? spots[n - 1].row + 1 : 0;
+    return spots;
+}
+
+static double most_bits(const struct workbench *b)
+{
+    return b->trace.n_vocab > 1 ? log2((double)b->trace.n_vocab) : 16;
+}
+
+/* 0..1 for a step under a colouring; NaN without one. */
+static float shade(const struct workbench *b, const struct attune_step *step, enum colouring colour)
+{
+    double v = NAN;
+
+    switch (colour) {
+    case COLOUR_SURPRISAL: v = step->p_raw > 0 ? -log2(step->p_raw) / MOST_SURPRISAL : 1; break;
+    case COLOUR_RANK: v = log2(1 + (double)step->rank) / most_bits(b); break;
+    case COLOUR_ENTROPY: v = step->entropy_bits / most_bits(b); break;
+    default: break;
+    }
+    return (float)(v < 0 ? 0 : v > 1 ? 1 : v);
+}
+
+static struct style token_style(const struct workbench *b, const struct canvas *c, size_t i,
+                                bool special, enum colouring colour)
+{
+    struct style s = style_of(c, special ? ROLE_SPECIAL : i % 2 ? ROLE_TOKEN_ODD : ROLE_TOKEN_EVEN);
+
+    if (i < n_prompt(b)) {
+        return s;
+    }
+    if (colour != COLOUR_PLAIN) {
+        return style_heat(c, shade(b, &b->steps[i - n_prompt(b)], colour), RAMP_VIRIDIS);
+    }
+    s.fg = style_of(c, ROLE_OUTPUT).fg;
+    s.attrs |= ATTR_BOLD;
+    return s;
+}
+
+static void draw_strip(const struct panel *panel, struct canvas *c, struct rect r,
+                       const struct spot *spots)
+{
+    const struct workbench *b = panel->bench;
+    struct tokens_state *s = panel->state;
+    size_t n = bench_n_tokens(b);
+    char bytes[VIEW_BYTES];
+    bool special;
+
+    for (size_t i = 0; i < n; i++) {
+        struct rect cell;
+        struct style style;
+        size_t len;
+        int y = (int)((long)spots[i].row - (long)s->top);
+        if (spots[i].row < s->top || y >= r.rows) {
+            continue;
+        }
+        len = view_position_bytes(b, i, bytes, &special);
+        style = i == b->token_cursor ? style_of(c, ROLE_SELECT)
+                                     : token_style(b, c, i, special, s->colour);
+        cell = (struct rect){r.y + y, r.x + spots[i].x, 1, spots[i].columns};
+        if (cell.cols > r.cols - spots[i].x) {
+            cell.cols = r.cols - spots[i].x;
+        }
+        if (i == n_prompt(b)) {
+            canvas_text(c, r, y, spots[i].x - 1, "\u25b8", 3, style_of(c, ROLE_ACCENT));
+        }
+        if (special) {
+            canvas_text(c, cell, 0, 0, bytes, len, style);
+        } else {
+            view_token(c, cell, 0, 0, bytes, len, style);
+        }
+    }
+}
+
+/* Which block a token of the composed prompt came from: "shot 2 answer", "template (query)". */
+static const char *origin(char out[64], const struct workbench *b, size_t i)
+{
+    static const char *const parts[] = {"template", "", "answer"};
+    const struct attune_rendered *text = &b->text;
+
+    if (b->replayed) {
+        return strcpy(out, "recorded prompt");
+    }
+    if (b->tokens.special[i]) {
+        return strcpy(out, "added by the tokenizer");
+    }
+    for (size_t k = 0; k < text->n_pieces; k++) {
+        const struct attune_piece *p = &text->pieces[k];
+        if (p->end > b->tokens.start[i]) {
+            if (p->block == 0 || p->block + 1 >= b->prompt.n) {
+                snprintf(out, 64, "%s %s", p->block == 0 ? "task" : "query", parts[p->part]);
+            } else {
+                snprintf(out, 64, "shot %zu %s", p->block, parts[p->part]);
+            }
+            return out;
+        }
+    }
+    return strcpy(out, "");
+}
+
+static void draw_identity(const struct workbench *b, struct canvas *c, struct rect r, int y)
+{
+    size_t i = b->token_cursor, len;
+    char bytes[VIEW_BYTES], hex[64], text[64];
+    bool special;
+    int x;
+
+    len = view_position_bytes(b, i, bytes, &special);
+    x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%zu/%zu ", i + 1, bench_n_tokens(b));
+    x += view_token(c, r, y, x, bytes, len, style_of(c, special ? ROLE_SPECIAL : ROLE_SELECT)) + 1;
+    snprintf(text, sizeof text, "%d", (int)bench_token_at(b, i));
+    x += view_pair(c, r, y, x, "id", text);
+    if (!special) {
+        x += view_pair(c, r, y, x, "bytes", view_hex(hex, sizeof hex, bytes, len));
+    }
+    if (i < n_prompt(b)) {
+        if (!b->replayed && !b->tokens.special[i]) {
+            snprintf(text, sizeof text, "%zu-%zu", b->tokens.start[i], b->tokens.end[i]);
+            x += view_pair(c, r, y, x, "at", text);
+        }
+        canvas_print(c, r, y, x, style_of(c, ROLE_DIM), "%s", origin(text, b, i));
+    }
+}
+
+static void draw_measure(const struct workbench *b, struct canvas *c, struct rect r, int y)
+{
+    const struct attune_step *step = &b->steps[b->token_cursor - n_prompt(b)];
+    char p[VIEW_NUMBER], raw[VIEW_NUMBER], text[64];
+    int x = 0;
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)step->index);
+    x += view_pair(c, r, y, x, "step", text);
+    x += view_pair(c, r, y, x, "p", view_p(p, step->p));
+    x += view_pair(c, r, y, x, "raw", view_p(raw, step->p_raw));
+    snprintf(text, sizeof text, "%u", step->rank + 1);
+    x += view_pair(c, r, y, x, "rank", text);
+    snprintf(text, sizeof text, "%.2f bits", step->p_raw > 0 ? -log2(step->p_raw) : INFINITY);
+    x += view_pair(c, r, y, x, "surprisal", text);
+    snprintf(text, sizeof text, "%.2f bits", step->entropy_bits);
+    x += view_pair(c, r, y, x, "entropy", text);
+    snprintf(text, sizeof text, "%.4f", step->draw.u);
+    view_pair(c, r, y, x, "u", text);
+}
+
+static void draw_legend(const struct workbench *b, struct canvas *c, struct rect r, int y,
+                        enum colouring colour)
+{
+    char low[VIEW_NUMBER], high[VIEW_NUMBER];
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "run by %s ", colour_names[colour]);
+
+    switch (colour) {
+    case COLOUR_SURPRISAL:
+        strcpy(low, "0");
+        snprintf(high, sizeof high, "%d+ bits", MOST_SURPRISAL);
+        break;
+    case COLOUR_RANK:
+        strcpy(low, "1st");
+        snprintf(high, sizeof high, "%zu", b->trace.n_vocab ? b->trace.n_vocab : 65536);
+        break;
+    default:
+        strcpy(low, "0");
+        snprintf(high, sizeof high, "%.1f bits", most_bits(b));
+        break;
+    }
+    view_ramp(c, r, y, x, r.cols >= 50 ? 16 : 6, low, high, RAMP_VIRIDIS);
+}
+
+static void draw(struct panel *panel, struct canvas *c, struct rect inside)
+{
+    struct tokens_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    size_t n = bench_n_tokens(b), n_rows;
+    bool on_run = n > 0 && b->token_cursor >= n_prompt(b);
+    bool legend = s->colour != COLOUR_PLAIN && inside.rows >= 5;
+    int foot = inside.rows < 3 ? 0 : 1 + (on_run && inside.rows >= 4) + legend;
+    struct rect r = view_rows(inside, 0, inside.rows - foot);
+    struct spot *spots;
+
+    if (n == 0) {
+        view_sentence(c, inside, 0, style_of(c, ROLE_DIM),
+                      b->model
+                          ? "Type a prompt: its tokens appear here, as the model reads them."
+                          : "The model is being opened; the tokens of the prompt appear here.");
+        return;
+    }
+    if (b->token_cursor >= n) {
+        b->token_cursor = n - 1;
+        on_run = b->n_steps > 0;
+    }
+    s->columns = inside.cols;
+    s->rows = r.rows;
+    spots = place_tokens(b, inside.cols, &n_rows);
+    if (!spots) {
+        return;
+    }
+    s->top = view_scroll(s->top, spots[b->token_cursor].row, n_rows, r.rows);
+    draw_strip(panel, c, r, spots);
+    free(spots);
+    if (legend) {
+        draw_legend(b, c, inside, inside.rows - foot, s->colour);
+    }
+    if (foot > 0) {
+        draw_identity(b, c, inside, inside.rows - foot + legend);
+    }
+    if (foot - legend > 1) {
+        draw_measure(b, c, inside, inside.rows - 1);
+    }
+}
+
+static void title_text(const struct panel *panel, char *out, size_t capacity)
+{
+    const struct workbench *b = panel->bench;
+
+    if (b->n_steps == 0) {
+        snprintf(out, capacity, "Tokens \u00b7 %zu", n_prompt(b));
+        return;
+    }
+    snprintf(out, capacity, "Tokens \u00b7 %zu prompt + %zu run%s", n_prompt(b), b->n_steps,
+             b->replayed ? " (replayed)" : "");
+}
+
+/* The token one row up or down whose middle is nearest. */
+static size_t vertical(const struct panel *panel, bool down)
+{
+    const struct tokens_state *s = panel->state;
+    const struct workbench *b = panel->bench;
+    size_t n = bench_n_tokens(b), n_rows, best = b->token_cursor, wanted;
+    struct spot *spots = place_tokens(b, s->columns > 0 ? s->columns : 40, &n_rows);
+    int centre, distance = 1 << 30;
+
+    if (!spots || n == 0 || (!down && spots[b->token_cursor].row == 0)) {
+        free(spots);
+        return best;
+    }
+    wanted = spots[b->token_cursor].row + (down ? 1 : (size_t)-1);
+    centre = 2 * spots[b->token_cursor].x + spots[b->token_cursor].columns;
+    for (size_t i = 0; i < n; i++) {
+        int off = abs(2 * spots[i].x + spots[i].columns - centre);
+        if (spots[i].row == wanted && off < distance) {
+            distance = off;
+            best = i;
+        }
+    }
+    free(spots);
+    return best;
+}
+
+/* A token of the run brings its own distribution with it. */
+static void go(struct panel *panel, size_t to)
+{
+    struct workbench *b = panel->bench;
+
+    bench_move_cursor(b, (long)to - (long)b->token_cursor);
+    if (b->n_steps > 0 && b->token_cursor >= n_prompt(b) && b->state != BENCH_GENERATING) {
+        bench_use_step(b, b->token_cursor - n_prompt(b));
+    }
+}
+
+static bool move(struct panel *panel, enum view_move move)
+{
+    struct tokens_state *s = panel->state;
+    size_t at = panel->bench->token_cursor, n = bench_n_tokens(panel->bench);
+
+    if (move == VIEW_STAY || n == 0) {
+        return move != VIEW_STAY;
+    }
+    switch (move) {
+    case VIEW_LEFT: at = at > 0 ? at - 1 : 0; break;
+    case VIEW_RIGHT: at = at + 1 < n ? at + 1 : at; break;
+    case VIEW_FIRST: at = 0; break;
+    case VIEW_LAST: at = n - 1; break;
+    case VIEW_UP:
+    case VIEW_DOWN: at = vertical(panel, move == VIEW_DOWN); break;
+    default:
+        for (int i = 0; i + 1 < s->rows; i++) {
+            bench_move_cursor(panel->bench, (long)vertical(panel, move == VIEW_PAGE_DOWN) -
+                                                (long)panel->bench->token_cursor);
+        }
+        at = panel->bench->token_cursor;
+        break;
+    }
+    go(panel, at);
+    return true;
+}
+
+static bool click(struct panel *panel, const struct key *key)
+{
+    struct tokens_state *s = panel->state;
+    const struct workbench *b = panel->bench;
+    size_t n_rows, row = s->top + (size_t)(key->y - panel->inside.y);
+    struct spot *spots = place_tokens(b, s->columns > 0 ? s->columns : 40, &n_rows);
+    int x = key->x - panel->inside.x;
+
+    for (size_t i = 0; spots && i < bench_n_tokens(b); i++) {
+        if (spots[i].row == row && x >= spots[i].x && x < spots[i].x + spots[i].columns) {
+            go(panel, i);
+            break;
+        }
+    }
+    free(spots);
+    return true;
+}
+
+static bool key(struct panel *panel, const struct key *key)
+{
+    if (key->kind == KEY_MOUSE && key->press && key->button == 0 && key->y >= panel->inside.y) {
+        return click(panel, key);
+    }
+    return move(panel, view_move_of_key(key));
+}
+
+static bool action(struct panel *panel, const char *name, const char *arg)
+{
+    struct tokens_state *s = panel->state;
+
+    if (strcmp(name, "colour") == 0) {
+        s->colour = (s->colour + 1) % COLOUR_COUNT;
+        for (int i = 0; arg && i < COLOUR_COUNT; i++) {
+            if (strcmp(colour_names[i], arg) == 0) {
+                s->colour = (enum colouring)i;
+            }
+        }
+        panel->bench->frame++;
+        return true;
+    }
+    return move(panel, view_move_of_action(name));
+}
+
+const struct panel_ops panel_tokens = {
+    .name = "tokens",
+    .title = "Tokens",
+    .help = "prompt and run as the model reads them; the cursor is shared",
+    .state_size = sizeof(struct tokens_state),
+    .title_text = title_text,
+    .draw = draw,
+    .key = key,
+    .action = action,
+};
