@@ -1,0 +1,249 @@
+#include <config.h>
+
+#include "fixture.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { N_STEPS = 8, N_RUNS = 5 };
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+void fixture_empty(struct workbench *b)
+{
+    memset(b, 0, sizeof *b);
+    b->shown_step = -1;
+    b->max_tokens = 128;
+    b->revision = 1;
+    b->state = BENCH_LOADING;
+    b->session = strdup("workbench");
+    assert_int_equal(attune_prompt_init(&b->prompt, NULL), ATTUNE_OK);
+    assert_int_equal(attune_chain_new(&b->chain, NULL), ATTUNE_OK);
+}
+
+static void open_model(struct workbench *b)
+{
+    const char *golden = getenv("ATTUNE_GOLDEN");
+    struct attune_error err;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/gguf/llama-f32/model.gguf", golden ? golden : "tests/golden");
+    if (attune_model_open(&b->model, path, NULL, NULL, &err) != ATTUNE_OK) {
+        fail_msg("%s", err.text);
+    }
+    b->model_path = strdup(path);
+    b->n_context = 256;
+    b->state = BENCH_IDLE;
+}
+
+void fixture_answer(struct workbench *b)
+{
+    const struct attune_tokenize_options options = {.add_special = true};
+    size_t n_vocab = (size_t)attune_model_info(b->model)->n_vocab;
+    uint32_t seed = 11;
+
+    attune_rendered_done(&b->text);
+    assert_int_equal(attune_prompt_render(&b->text, &b->prompt, NULL), ATTUNE_OK);
+    assert_int_equal(attune_tokenize(&b->tokens, attune_model_tokenizer(b->model), b->text.text,
+                                     b->text.len, &options, NULL),
+                     ATTUNE_OK);
+    if (!b->logits) {
+        b->logits = malloc(n_vocab * sizeof *b->logits);
+        assert_int_equal(attune_trace_init(&b->trace, n_vocab, NULL), ATTUNE_OK);
+    }
+    for (size_t i = 0; i < n_vocab; i++) {
+        double u = (double)next_random(&seed) / (1 << 24);
+        b->logits[i] = (float)(-2.2 * log(u + 1e-6));
+    }
+    attune_chain_apply(&b->trace, b->chain, b->logits, b->tokens.ids, b->tokens.n);
+    b->evaluated = true;
+    b->answered = b->revision;
+}
+
+static void fill_steps(struct workbench *b)
+{
+    b->steps = calloc(N_STEPS, sizeof *b->steps);
+    b->output = calloc(1, 1024);
+    for (size_t i = 0; i < N_STEPS; i++) {
+        struct attune_step *s = &b->steps[i];
+        size_t n;
+        s->index = i;
+        s->id = b->trace.raw.top[i].id;
+        s->p_raw = b->trace.raw.top[i].p;
+        s->p = 0.9 / (double)(i + 1);
+        s->rank = (uint32_t)(i * i);
+        s->logit = b->trace.raw.top[i].logit;
+        s->entropy_bits = 1 + (double)i;
+        s->draw.u = attune_rng_uniform(42, i);
+        s->draw.id = s->id;
+        s->n_kept = 12;
+        s->kept_mass = 0.87;
+        s->n_top = ATTUNE_STEP_TOP;
+        memcpy(s->top, b->trace.raw.top, sizeof s->top);
+        n = attune_token_bytes(attune_model_tokenizer(b->model), s->id, s->bytes, sizeof s->bytes);
+        s->n_bytes = (uint8_t)(n < sizeof s->bytes ? n : sizeof s->bytes);
+        memcpy(b->output + b->output_len, s->bytes, s->n_bytes);
+        b->output_len += s->n_bytes;
+    }
+    b->steps[N_STEPS - 1].stop = b->stop = ATTUNE_STOP_LENGTH;
+    b->n_steps = b->steps_capacity = N_STEPS;
+    b->run = 12;
+    b->tokens_per_s = 103.4;
+}
+
+static void fill_attention(struct workbench *b)
+{
+    size_t n = bench_n_tokens(b);
+    struct attention_view *a = &b->attention;
+
+    a->request = (struct attention_request){
+        .layer = 1, .head = 0, .q1 = n, .k1 = n, .rows = (int)n, .cols = (int)n, .cursor = n - 1};
+    a->revision = b->answered;
+    a->n_tokens = n;
+    a->cells = malloc(n * n * sizeof *a->cells);
+    a->row = malloc(n * sizeof *a->row);
+    for (size_t q = 0; q < n; q++) {
+        float sum = 0;
+        for (size_t k = 0; k < n; k++) {
+            a->cells[q * n + k] = k > q ? NAN : k == 0 ? 2.0f : 1.0f / (float)(1 + (q - k));
+            sum += k > q ? 0 : a->cells[q * n + k];
+        }
+        for (size_t k = 0; k <= q; k++) {
+            a->cells[q * n + k] /= sum;
+        }
+    }
+    memcpy(a->row, a->cells + (n - 1) * n, n * sizeof *a->row);
+}
+
+static void fill_runs(struct workbench *b)
+{
+    static const char *const outputs[N_RUNS] = {
+        " positive", " \u65e5\u672c\u8a9e", " \u05e9\u05dc\u05d5\u05dd \u202e x", "\x1b[31m red\a",
+        " a longer output that will not fit anywhere at all"};
+
+    b->runs = calloc(N_RUNS, sizeof *b->runs);
+    b->n_runs = N_RUNS;
+    for (size_t i = 0; i < N_RUNS; i++) {
+        struct attune_run_record *r = &b->runs[i];
+        r->id = (int64_t)(12 - i);
+        r->session = strdup("workbench");
+        r->created = strdup("2026-11-21T04:30:00Z");
+        r->model_path = strdup("model.gguf");
+        r->model_name = strdup("tiny-decoder");
+        r->model_family = strdup("llama");
+        r->engine = strdup("attune");
+        r->prompt_json = strdup("");
+        r->prompt_text = strdup("Classify the review.\n\nReview: I loved it\nSentiment:");
+        r->prompt_text_len = strlen(r->prompt_text);
+        r->chain = strdup("temperature=0.7 top_k=40");
+        r->seed = 42 + i;
+        r->output = strdup(outputs[i]);
+        r->output_len = strlen(r->output);
+        r->n_steps = 8 + i;
+        r->stop = (enum attune_stop)(i % ATTUNE_STOP_COUNT);
+    }
+}
+
+void fixture_filled(struct workbench *b)
+{
+    char name[] = "sentiment", task[] = "{{task}}\n\n",
+         shot[] = "Review: {{input}}\nSentiment: {{output}}\n\n",
+         query[] = "Review: {{input}}\nSentiment:{{output}}";
+    const struct attune_template form = {name, task, shot, query};
+
+    fixture_empty(b);
+    open_model(b);
+    assert_int_equal(attune_prompt_use(&b->prompt, &form, NULL), ATTUNE_OK);
+    assert_int_equal(attune_prompt_set(&b->prompt, 0, "Classify the review.", "", NULL), ATTUNE_OK);
+    assert_int_equal(
+        attune_prompt_add_shot(&b->prompt, 1, "A quiet, moving film.", "positive", NULL),
+        ATTUNE_OK);
+    assert_int_equal(
+        attune_prompt_add_shot(&b->prompt, 2,
+                               "Two hours I want back; \u9000\u5c48 \u05e9\u05dc\u05d5\u05dd",
+                               "negative", NULL),
+        ATTUNE_OK);
+    assert_int_equal(attune_prompt_set(&b->prompt, 3,
+                                       "The plot\tnever moves,\nand neither\x01 did I.", "", NULL),
+                     ATTUNE_OK);
+    attune_chain_set(b->chain, "temperature", 0.7, NULL);
+    attune_chain_set(b->chain, "top_k", 40, NULL);
+    attune_chain_set(b->chain, "top_p", 0.9, NULL);
+    b->seed = 42;
+    b->seed_is_fixed = true;
+    fixture_answer(b);
+    fill_steps(b);
+    fill_attention(b);
+    fill_runs(b);
+    b->token_cursor = 5;
+    bench_say(b, false, "saved as run 12");
+}
+
+void fixture_done(struct workbench *b)
+{
+    attune_prompt_done(&b->prompt);
+    attune_chain_free(b->chain);
+    attune_rendered_done(&b->text);
+    attune_tokens_done(&b->tokens);
+    attune_trace_done(&b->trace);
+    attune_run_records_free(b->runs, b->n_runs);
+    attune_run_record_done(&b->record);
+    attune_model_close(b->model);
+    free(b->attention.cells);
+    free(b->attention.row);
+    free(b->session);
+    free(b->model_path);
+    free(b->logits);
+    free(b->steps);
+    free(b->output);
+    memset(b, 0, sizeof *b);
+}
+
+struct panel fixture_open(const char *name, struct workbench *b)
+{
+    struct panel panel = {.ops = panel_find(name), .bench = b, .focused = true};
+
+    assert_non_null(panel.ops);
+    panel.state = calloc(1, panel.ops->state_size + 1);
+    if (panel.ops->open) {
+        assert_int_equal(panel.ops->open(&panel), ATTUNE_OK);
+    }
+    return panel;
+}
+
+void fixture_close(struct panel *panel)
+{
+    if (panel->ops->close) {
+        panel->ops->close(panel);
+    }
+    free(panel->state);
+}
+
+char *fixture_draw(struct panel *panel, struct canvas *c)
+{
+    panel->inside = (struct rect){0, 0, c->rows, c->cols};
+    canvas_clear(c);
+    panel->ops->draw(panel, c, panel->inside);
+    return canvas_dump(c);
+}
+
+bool fixture_key(struct panel *panel, const char *text)
+{
+    struct key key = {.kind = KEY_CHAR, .code = (uint32_t)(unsigned char)text[0]};
+
+    if (text[1] && !key_parse(&key, text)) {
+        fail_msg("no such key: %s", text);
+    }
+    return panel->ops->key && panel->ops->key(panel, &key);
+}
