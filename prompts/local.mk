@@ -9,7 +9,15 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/library.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
+	%D%/sha256.c \
+	%D%/sha256.h \
 	%D%/shots.c \
+	%D%/store.c \
+	%D%/store.h \
+	%D%/store_node.c \
+	%D%/store_read.c \
+	%D%/store_remove.c \
+	%D%/store_write.c \
 	%D%/template.c \
 	%D%/text.c \
 	%D%/text.h
@@ -20,3 +28,13 @@ EXTRA_DIST += %D%/README.md
 %D%/tables.inc: %D%/local.mk
 	@$(MKDIR_P) $(@D)
 	$(MKTABLE) $(prompts_parts) >$@
+
+# schema.sql as C: a row {number, "sql"} for every "-- version N" in it.
+BUILT_SOURCES += %D%/schema.inc
+CLEANFILES += %D%/schema.inc
+EXTRA_DIST += %D%/schema.sql
+%D%/schema.inc: %D%/schema.sql
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(AWK) '/^-- version [0-9]+/ { if (n) print "},"; n = $$3 + 0; print "{" n "," } \
+		n { gsub(/\\/, "&&"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" } \
+		END { print "}," }' $(srcdir)/%D%/schema.sql >$@

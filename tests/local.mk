@@ -17,7 +17,13 @@ check_PROGRAMS += \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
+	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
+	%D%/prompts/store_node_test \
+	%D%/prompts/store_read_test \
+	%D%/prompts/store_remove_test \
+	%D%/prompts/store_test \
+	%D%/prompts/store_write_test \
 	%D%/prompts/template_test \
 	%D%/prompts/text_test
 
@@ -30,6 +36,8 @@ check_PROGRAMS += \
 	%D%/tui/edit_test
 endif
 
+noinst_HEADERS += %D%/prompts/made.h
+EXTRA_DIST += %D%/golden/store/schema-1.sql
 EXTRA_DIST += \
 	%D%/golden/sampling/README.md \
 	%D%/golden/sampling/sampling.json \

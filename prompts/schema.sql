@@ -1,0 +1,136 @@
+-- The database of attune, as numbered versions. A line "-- version N: ..." begins what brings version N-1 to
+-- N; PRAGMA user_version is the last one applied and PRAGMA application_id is 0x6174746e ("attn").
+-- A new file gets all of them. A version that was released is never edited: add the next one.
+--
+--   session 1---n run 1---n run_step n---1 node --parent--> node ... --parent--> NULL
+--                  |                        |
+--                  base, prompt, output     chain
+--
+-- Blobs are little-endian. Look in with the stock shell:  SELECT * FROM runs_readable;
+
+-- version 1: sessions, runs, and the tree of what was read and produced
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created TEXT NOT NULL -- UTC, ISO 8601
+) STRICT;
+
+-- Texts by content: each stands once however many runs use it.
+CREATE TABLE text (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE, -- first 16 bytes of SHA-256 over the byte `searched` and the bytes
+    searched INTEGER NOT NULL, -- 1: words of people and models; 0: chains, engines, JSON
+    bytes BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE model (
+    id INTEGER PRIMARY KEY,
+    digest INTEGER NOT NULL,    -- of weights, 64 bits (shown signed)
+    tokenizer INTEGER NOT NULL, -- digest of vocabulary and rules
+    path TEXT NOT NULL,
+    name TEXT NOT NULL,
+    family TEXT NOT NULL,
+    UNIQUE (digest, tokenizer, path, name, family)
+) STRICT;
+
+-- What the model had in front of it, token by token, as a tree: a fork adds children, copies nothing.
+CREATE TABLE node (
+    id INTEGER PRIMARY KEY,
+    parent INTEGER REFERENCES node (id), -- what it follows; NULL: begins a text
+    hash BLOB NOT NULL,      -- first 16 bytes of SHA-256 over the parent's hash and all the content below
+    kind INTEGER NOT NULL,   -- 0 a step; 1 given tokens; 2 given tokens that begin the decoder's side
+    tokens BLOB,             -- given: int32 each; NULL for a step
+    bytes BLOB,              -- of the step's token, or of given tokens inside a text (NULL: run.prompt has them)
+    token INTEGER,           -- a step: the token that was taken
+    drawn INTEGER,           -- the token that u hit, where another one was taken; else NULL
+    step INTEGER,            -- its number: u is the draw number `step` of the run's seed
+    chain INTEGER REFERENCES text (id), -- the sampler chain it was drawn with
+    u REAL, low REAL, high REAL, -- the draw and the interval of the cumulative distribution that it hit
+    p REAL, p_raw REAL,      -- after the chain; softmax of the untouched logits. NULL stands for NaN everywhere
+    logit REAL,
+    rank INTEGER,            -- by raw logit, 0 the likeliest
+    entropy_bits REAL, logsumexp REAL, -- of the raw distribution
+    digest INTEGER,          -- XXH64 over the float32 logits (shown signed)
+    n_kept INTEGER, kept_mass REAL,
+    stages BLOB,             -- a stage each: uint32 survivors, float32 mass, float32 entropy_bits
+    top BLOB                 -- a candidate each: int32 id, float32 logit, float64 p
+) STRICT;
+CREATE UNIQUE INDEX node_content ON node (parent, hash);
+CREATE UNIQUE INDEX node_root ON node (hash) WHERE parent IS NULL;
+CREATE INDEX node_chain ON node (chain) WHERE chain IS NOT NULL;
+
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a number is never given twice
+    session INTEGER NOT NULL REFERENCES session (id),
+    created TEXT NOT NULL,   -- UTC, ISO 8601
+    model INTEGER NOT NULL REFERENCES model (id),
+    engine INTEGER NOT NULL REFERENCES text (id), -- what computed it
+    fast INTEGER NOT NULL,   -- 1: equal bits were not promised
+    composed INTEGER REFERENCES text (id), -- the prompt as blocks, JSON; NULL: raw text or ids
+    prompt INTEGER NOT NULL REFERENCES text (id), -- as sent
+    base INTEGER NOT NULL REFERENCES node (id),   -- the last node the model read before the first step
+    chain INTEGER NOT NULL REFERENCES text (id),
+    seed INTEGER NOT NULL,   -- 64 bits (shown signed)
+    first_step INTEGER NOT NULL,
+    max_tokens INTEGER NOT NULL,
+    ignore_end INTEGER NOT NULL,
+    stop TEXT NOT NULL,      -- length, eos, stop, interrupted, error; '' while it runs or when it was killed
+    output INTEGER REFERENCES text (id) -- NULL until it ended
+) STRICT;
+CREATE INDEX run_session ON run (session, created);
+CREATE INDEX run_created ON run (created);
+CREATE INDEX run_model ON run (model);
+CREATE INDEX run_engine ON run (engine);
+CREATE INDEX run_composed ON run (composed);
+CREATE INDEX run_prompt ON run (prompt);
+CREATE INDEX run_base ON run (base);
+CREATE INDEX run_chain ON run (chain);
+CREATE INDEX run_output ON run (output);
+
+-- Texts that end a run.
+CREATE TABLE run_stop (
+    run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    i INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (run, i)
+) STRICT, WITHOUT ROWID;
+
+-- The steps a run made itself, in order, and what only this run knows of them.
+CREATE TABLE run_step (
+    run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    i INTEGER NOT NULL,
+    node INTEGER NOT NULL REFERENCES node (id),
+    eval_ms REAL, sample_ms REAL,
+    stop TEXT NOT NULL, -- '' but for a last step
+    PRIMARY KEY (run, i)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_step_node ON run_step (node);
+
+CREATE VIEW runs_readable AS
+SELECT run.id, session.name AS session, run.created, model.name AS model, CAST(prompt.bytes AS TEXT) AS prompt,
+       CAST(output.bytes AS TEXT) AS output, CAST(chain.bytes AS TEXT) AS chain, run.seed, run.stop,
+       (SELECT count(*) FROM run_step WHERE run_step.run = run.id) AS steps
+FROM run
+JOIN session ON session.id = run.session
+JOIN model ON model.id = run.model
+JOIN text AS prompt ON prompt.id = run.prompt
+JOIN text AS chain ON chain.id = run.chain
+LEFT JOIN text AS output ON output.id = run.output;
+
+CREATE VIEW steps_readable AS
+SELECT run_step.run, run_step.i, node.step, node.token, CAST(node.bytes AS TEXT) AS bytes, node.p, node.p_raw,
+       node.rank, node.entropy_bits, node.u, node.low, node.high, printf('%016x', node.digest) AS digest,
+       run_step.eval_ms, run_step.sample_ms, run_step.stop
+FROM run_step
+JOIN node ON node.id = run_step.node
+ORDER BY run_step.run, run_step.i;
+
+-- version 2: words of prompts and outputs
+CREATE VIRTUAL TABLE text_words USING fts5 (bytes, content = 'text', content_rowid = 'id');
+CREATE TRIGGER text_words_add AFTER INSERT ON text WHEN new.searched BEGIN
+    INSERT INTO text_words (rowid, bytes) VALUES (new.id, CAST(new.bytes AS TEXT));
+END;
+CREATE TRIGGER text_words_remove AFTER DELETE ON text WHEN old.searched BEGIN
+    INSERT INTO text_words (text_words, rowid, bytes) VALUES ('delete', old.id, CAST(old.bytes AS TEXT));
+END;
+INSERT INTO text_words (rowid, bytes) SELECT id, CAST(bytes AS TEXT) FROM text WHERE searched;

@@ -1,0 +1,125 @@
+/* The inside of the store: statements without sight of SQLite, and nodes.
+ *
+ * store.c holds the connection and is the only file that knows which database this is; everything
+ * else in store_*.c speaks SQL through the few calls below. A query binds its parameters in order,
+ * then steps. */
+#ifndef ATTUNE_PROMPTS_STORE_H
+#define ATTUNE_PROMPTS_STORE_H
+
+#include <attune/store.h>
+#include <stdint.h>
+
+#include "text.h"
+
+#define STORE_HASH 16
+
+struct leaf {    /* where a run's next step goes */
+    int64_t run; /* 0: not known */
+    int64_t node, chain;
+    size_t n_steps;
+    uint8_t node_hash[STORE_HASH], chain_hash[STORE_HASH];
+};
+
+struct sqlite3;
+struct attune_store {
+    struct sqlite3 *db;
+    char *path;
+    struct leaf leaf; /* of the run that was written to last */
+};
+
+struct query {
+    struct attune_store *store;
+    void *statement;
+    int bound;  /* parameters so far */
+    int failed; /* what a bind said; told by the next step */
+};
+
+int query_open(struct query *q, struct attune_store *store, const char *sql,
+               struct attune_error *err);
+void query_int(struct query *q, int64_t x);
+void query_real(struct query *q, double x); /* NaN goes in as NULL */
+void query_text(struct query *q,
+                const char *text); /* NULL: NULL; borrowed until the query is rewound */
+void query_bytes(struct query *q, const void *bytes, size_t len); /* borrowed likewise */
+void query_null(struct query *q);
+/* 1: a row; 0: done; negative: minus a status. */
+int query_step(struct query *q, struct attune_error *err);
+/* For statements without rows: 0 or a status. */
+int query_run(struct query *q, struct attune_error *err);
+void query_rewind(struct query *q);
+void query_close(struct query *q);
+bool query_is_null(const struct query *q, int column);
+int64_t query_get_int(const struct query *q, int column);
+double query_get_real(const struct query *q, int column); /* NULL is NaN */
+const void *query_get_bytes(const struct query *q, int column,
+                            size_t *len); /* until the next step */
+char *query_get_text(const struct query *q,
+                     int column); /* a copy, "" for NULL; NULL without memory */
+
+int store_execute(struct attune_store *store, const char *sql, struct attune_error *err);
+int64_t store_last_id(const struct attune_store *store);
+/* Begin takes the right to write at once; end commits if status is 0, else rolls back; returns the
+ * first failure. */
+int store_begin(struct attune_store *store, struct attune_error *err);
+int store_end(struct attune_store *store, int status, struct attune_error *err);
+/* A one-value SELECT with one integer parameter: 1 found, 0 not, negative minus a status. */
+int store_lookup(struct attune_store *store, int64_t *out, const char *sql, int64_t parameter,
+                 struct attune_error *err);
+
+/* Content (store_node.c): finds or adds, within the caller's transaction. */
+int store_put_text(struct attune_store *store, int64_t *id, uint8_t hash[STORE_HASH], bool searched,
+                   const char *bytes, size_t len, struct attune_error *err);
+
+enum node_kind { NODE_STEP, NODE_GIVEN, NODE_DECODER };
+struct node_at { /* a place in the tree; zeroed: before everything */
+    int64_t id;
+    uint8_t hash[STORE_HASH];
+};
+/* Moves *at to its child of this content. */
+int store_put_given(struct attune_store *store, struct node_at *at, enum node_kind kind,
+                    const attune_token *ids, size_t n, const char *bytes, size_t len,
+                    struct attune_error *err);
+int store_put_step(struct attune_store *store, struct node_at *at, int64_t chain,
+                   const uint8_t chain_hash[STORE_HASH], const struct attune_step *step,
+                   struct attune_error *err);
+
+/* The columns of node that make a step, for SELECT; read_step takes them from column `first` on,
+ * timings and stop apart. */
+#define STEP_COLUMNS                                                                               \
+    "node.step, node.token, node.bytes, node.drawn, node.u, node.low, node.high, node.p, "         \
+    "node.p_raw, node.logit, node.rank, node.entropy_bits, node.logsumexp, node.digest, "          \
+    "node.n_kept, node.kept_mass, node.stages, node.top"
+enum { STEP_COLUMN_COUNT = 18 };
+int store_read_step(struct attune_step *out, const struct query *q, int first,
+                    struct attune_error *err);
+
+/* The way from the beginning of a text to a node. */
+struct path_part {
+    enum node_kind kind;
+    struct node_at at;
+    attune_token *ids; /* given */
+    size_t n;
+    char *bytes; /* given inside a text; NULL at its beginning */
+    size_t len;
+    struct attune_step *step; /* kind STEP */
+    char *chain;
+    size_t chain_len;
+};
+int store_load_path(struct attune_store *store, int64_t node, struct path_part **out, size_t *n,
+                    struct attune_error *err);
+void store_path_free(struct path_part *path, size_t n);
+
+/* Writing a record whose way is already in the tree (store_write.c). */
+int store_put_run(struct attune_store *store, struct attune_run_record *record,
+                  const struct node_at *base, struct attune_error *err);
+int store_put_run_step(struct attune_store *store, const struct attune_step *step,
+                       struct attune_error *err); /* to store->leaf */
+int store_put_end(struct attune_store *store, int64_t run, enum attune_stop stop,
+                  const char *output, size_t output_len, struct attune_error *err);
+int store_check_session(const char *name, struct attune_error *err);
+void store_now(char out[32]);
+
+const char *store_stop_name(enum attune_stop stop);
+enum attune_stop store_stop_of(const char *name); /* ATTUNE_STOP_COUNT if there is none */
+
+#endif

@@ -1,0 +1,499 @@
+/* Reading runs and sessions back, and looking for them. */
+#include <config.h>
+
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void attune_run_record_done(struct attune_run_record *record)
+{
+    if (!record) {
+        return;
+    }
+    free(record->session);
+    free(record->created);
+    free(record->model_path);
+    free(record->model_name);
+    free(record->model_family);
+    free(record->engine);
+    free(record->prompt_json);
+    free(record->prompt_text);
+    free(record->prompt_ids);
+    free(record->decoder_ids);
+    free(record->chain);
+    for (size_t i = 0; i < record->n_stops; i++) {
+        free(record->stops[i]);
+    }
+    free(record->stops);
+    free(record->output);
+    memset(record, 0, sizeof *record);
+}
+
+void attune_run_records_free(struct attune_run_record *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        attune_run_record_done(&records[i]);
+    }
+    free(records);
+}
+
+/* Everything of the record that stands in the run's own row. */
+static int read_row(struct attune_run_record *out, int64_t *base, struct text *prompt,
+                    const struct query *q, struct attune_error *err)
+{
+    char **const texts[] = {&out->session,      &out->created, &out->model_path,  &out->model_name,
+                            &out->model_family, &out->engine,  &out->prompt_json, &out->chain};
+    const int n_texts = sizeof texts / sizeof *texts;
+    const char *bytes;
+    char *stop;
+    size_t len;
+
+    for (int i = 0; i < n_texts; i++) {
+        *texts[i] = query_get_text(q, i);
+        if (!*texts[i]) {
+            return text_no_memory(err);
+        }
+    }
+    bytes = query_get_bytes(q, 8, &len);
+    text_add(prompt, bytes, len);
+    *base = query_get_int(q, 9);
+    out->model_digest = (uint64_t)query_get_int(q, 10);
+    out->tokenizer_digest = (uint64_t)query_get_int(q, 11);
+    out->fast = query_get_int(q, 12) != 0;
+    out->seed = (uint64_t)query_get_int(q, 13);
+    out->first_step = (uint64_t)query_get_int(q, 14);
+    out->max_tokens = (size_t)query_get_int(q, 15);
+    out->ignore_end = query_get_int(q, 16) != 0;
+    stop = query_get_text(q, 17);
+    if (!stop) {
+        return text_no_memory(err);
+    }
+    out->stop = store_stop_of(stop);
+    free(stop);
+    if (!query_is_null(q, 18)) {
+        bytes = query_get_bytes(q, 18, &out->output_len);
+        out->output = text_copy(bytes, out->output_len);
+    }
+    out->n_steps = (size_t)query_get_int(q, 19);
+    if (out->stop == ATTUNE_STOP_COUNT) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                "database %s: run %lld ended in an unknown way", q->store->path,
+                                (long long)out->id);
+    }
+    return ATTUNE_OK;
+}
+
+static int load_row(struct attune_store *store, struct attune_run_record *out, int64_t *base,
+                    struct text *prompt, struct attune_error *err)
+{
+    static const char sql[] =
+        "SELECT session.name, run.created, model.path, model.name, model.family, engine.bytes, "
+        "composed.bytes, chain.bytes, prompt.bytes, run.base, model.digest, model.tokenizer, "
+        "run.fast, "
+        "run.seed, run.first_step, run.max_tokens, run.ignore_end, run.stop, output.bytes, "
+        "ifnull((SELECT i + 1 FROM run_step WHERE run_step.run = run.id ORDER BY i DESC LIMIT 1), "
+        "0) "
+        "FROM run JOIN session ON session.id = run.session JOIN model ON model.id = run.model "
+        "JOIN text AS engine ON engine.id = run.engine JOIN text AS chain ON chain.id = run.chain "
+        "JOIN text AS prompt ON prompt.id = run.prompt "
+        "LEFT JOIN text AS composed ON composed.id = run.composed "
+        "LEFT JOIN text AS output ON output.id = run.output WHERE run.id = ?";
+    struct query q;
+    int status = query_open(&q, store, sql, err), got;
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, out->id);
+        got = query_step(&q, err);
+        status = got > 0    ? read_row(out, base, prompt, &q, err)
+                 : got == 0 ? attune_error_set(err, ATTUNE_NOT_FOUND, 0, "database %s: no run %lld",
+                                               store->path, (long long)out->id)
+                            : -got;
+    }
+    query_close(&q);
+    return status;
+}
+
+static int load_stops(struct attune_store *store, struct attune_run_record *out,
+                      struct attune_error *err)
+{
+    struct query q;
+    int status = query_open(&q, store, "SELECT bytes FROM run_stop WHERE run = ? ORDER BY i", err),
+        got = 0;
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, out->id);
+    }
+    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+        char **more = realloc(out->stops, (out->n_stops + 1) * sizeof *more);
+
+        if (!more) {
+            status = text_no_memory(err);
+            break;
+        }
+        out->stops = more;
+        more[out->n_stops] = query_get_text(&q, 0);
+        status = more[out->n_stops++] ? ATTUNE_OK : text_no_memory(err);
+    }
+    query_close(&q);
+    return status == ATTUNE_OK && got < 0 ? -got : status;
+}
+
+/* Joins the way to the run's base: ids on both sides, and behind the prompt's text that of a fork.
+ */
+static int load_read(struct attune_store *store, struct attune_run_record *out, int64_t base,
+                     struct text *prompt, struct attune_error *err)
+{
+    struct path_part *path;
+    struct text ids[2] = {{0}, {0}};
+    size_t n, own = 0, side = 0;
+    int status = store_load_path(store, base, &path, &n, err);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct path_part *part = &path[i];
+
+        side |= part->kind == NODE_DECODER;
+        if (part->kind == NODE_STEP) {
+            text_add(&ids[side], &part->step->id, sizeof part->step->id);
+            text_add(prompt, part->step->bytes, side ? 0 : part->step->n_bytes);
+        } else {
+            text_add(&ids[side], part->ids, part->n * sizeof *part->ids);
+            text_add(prompt, part->bytes, part->bytes && !side ? part->len : 0);
+        }
+        if (i == 0 || part->kind == NODE_DECODER) {
+            own = ids[side].len;
+        }
+    }
+    if (status == ATTUNE_OK) {
+        size_t len;
+
+        out->n_inherited = (ids[side].len - own) / sizeof(attune_token);
+        out->n_prompt = ids[0].len / sizeof(attune_token);
+        out->n_decoder = ids[1].len / sizeof(attune_token);
+        status = text_take(&ids[0], (char **)&out->prompt_ids, &len, err);
+        if (status == ATTUNE_OK && side) {
+            status = text_take(&ids[1], (char **)&out->decoder_ids, &len, err);
+        }
+        if (status == ATTUNE_OK) {
+            status = text_take(prompt, &out->prompt_text, &out->prompt_text_len, err);
+        }
+    }
+    text_done(&ids[0]);
+    text_done(&ids[1]);
+    store_path_free(path, n);
+    return status;
+}
+
+/* What a run that was cut off had said so far. */
+static int load_unfinished(struct attune_store *store, struct attune_run_record *out,
+                           struct attune_error *err)
+{
+    struct text output = {0};
+    struct query q;
+    int status, got = 0;
+
+    if (out->output) {
+        return ATTUNE_OK;
+    }
+    status =
+        query_open(&q, store,
+                   "SELECT node.bytes FROM run_step JOIN node ON node.id = run_step.node WHERE "
+                   "run_step.run = ? ORDER BY run_step.i",
+                   err);
+    if (status == ATTUNE_OK) {
+        query_int(&q, out->id);
+        while ((got = query_step(&q, err)) > 0) {
+            size_t len;
+            const char *bytes = query_get_bytes(&q, 0, &len);
+
+            text_add(&output, bytes, len);
+        }
+        status = got < 0 ? -got : text_take(&output, &out->output, &out->output_len, err);
+    }
+    query_close(&q);
+    text_done(&output);
+    return status;
+}
+
+int attune_store_load_run(struct attune_store *store, int64_t run, struct attune_run_record *out,
+                          struct attune_error *err)
+{
+    struct text prompt = {0};
+    int64_t base = 0;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    out->id = run;
+    status = load_row(store, out, &base, &prompt, err);
+    if (status == ATTUNE_OK) {
+        status = load_read(store, out, base, &prompt, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = load_stops(store, out, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = load_unfinished(store, out, err);
+    }
+    text_done(&prompt);
+    if (status != ATTUNE_OK) {
+        attune_run_record_done(out);
+    }
+    return status;
+}
+
+int attune_store_load_steps(struct attune_store *store, int64_t run, struct attune_step **out,
+                            size_t *n, struct attune_error *err)
+{
+    struct query q;
+    char *stop;
+    size_t capacity = 0;
+    int status =
+            query_open(&q, store,
+                       "SELECT run_step.eval_ms, run_step.sample_ms, run_step.stop, " STEP_COLUMNS
+                       " FROM run_step JOIN node ON node.id = run_step.node WHERE run_step.run = ? "
+                       "ORDER BY run_step.i",
+                       err),
+        got = 0;
+
+    *out = NULL;
+    *n = 0;
+    if (status == ATTUNE_OK) {
+        query_int(&q, run);
+    }
+    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+        if (*n == capacity) {
+            struct attune_step *more = realloc(*out, (capacity = capacity * 2 + 64) * sizeof *more);
+
+            if (!more) {
+                status = text_no_memory(err);
+                break;
+            }
+            *out = more;
+        }
+        status = store_read_step(&(*out)[*n], &q, 3, err);
+        (*out)[*n].eval_ms = query_get_real(&q, 0);
+        (*out)[*n].sample_ms = query_get_real(&q, 1);
+        stop = query_get_text(&q, 2);
+        (*out)[*n].stop = stop ? store_stop_of(stop) : ATTUNE_STOP_NONE;
+        free(stop);
+        ++*n;
+    }
+    query_close(&q);
+    if (status == ATTUNE_OK && got < 0) {
+        status = -got;
+    }
+    if (status != ATTUNE_OK) {
+        free(*out);
+        *out = NULL;
+        *n = 0;
+    }
+    return status;
+}
+
+/* Words, cut at white space, each as a quoted beginning in the language of FTS5: "wor"* */
+struct words {
+    char **word;
+    size_t n;
+};
+
+static void free_words(struct words *words)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        free(words->word[i]);
+    }
+    free(words->word);
+}
+
+static int cut_words(struct words *out, const char *search, struct attune_error *err)
+{
+    static const char space[] = " \t\r\n";
+    int status = ATTUNE_OK;
+
+    for (search += strspn(search, space); *search && status == ATTUNE_OK;
+         search += strspn(search, space)) {
+        size_t len = strcspn(search, space);
+        struct text word = {0};
+        char **more = realloc(out->word, (out->n + 1) * sizeof *more);
+
+        if (!more) {
+            return text_no_memory(err);
+        }
+        out->word = more;
+        text_put(&word, "\"");
+        for (size_t i = 0; i < len; i++) {
+            text_add(&word, search[i] == '"' ? "\"\"" : search + i, search[i] == '"' ? 2 : 1);
+        }
+        text_put(&word, "\"*");
+        status = text_take(&word, &more[out->n], NULL, err);
+        out->n += status == ATTUNE_OK;
+        search += len;
+    }
+    return status;
+}
+
+/* A condition on run.id for every word. */
+static void add_conditions(struct text *sql, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char condition[320];
+
+        snprintf(
+            condition, sizeof condition,
+            " AND run.id IN (SELECT r.id FROM text_words AS w JOIN run AS r ON r.prompt = w.rowid "
+            "WHERE w.text_words MATCH ?%zu UNION SELECT r.id FROM text_words AS w JOIN run AS r ON "
+            "r.output = w.rowid WHERE w.text_words MATCH ?%zu)",
+            i + 1, i + 1);
+        text_put(sql, condition);
+    }
+}
+
+static void bind_words(struct query *q, const struct words *words)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        query_text(q, words->word[i]);
+    }
+}
+
+static int list_ids(struct attune_store *store, struct text *ids,
+                    const struct attune_run_query *query, struct attune_error *err)
+{
+    struct words words = {0};
+    struct text sql = {0};
+    struct query q = {0};
+    int status = query->search ? cut_words(&words, query->search, err) : ATTUNE_OK, got;
+
+    text_put(&sql, "SELECT run.id FROM run JOIN session ON session.id = run.session WHERE 1");
+    add_conditions(&sql, words.n);
+    text_put(&sql, query->session ? " AND session.name = ?" : " AND ? IS NULL");
+    text_put(&sql, " ORDER BY run.created DESC, run.id DESC LIMIT ? OFFSET ?");
+    if (status == ATTUNE_OK) {
+        status = sql.failed ? text_no_memory(err) : query_open(&q, store, sql.data, err);
+    }
+    if (status == ATTUNE_OK) {
+        bind_words(&q, &words);
+        query_text(&q, query->session);
+        query_int(&q, query->limit ? (int64_t)query->limit : -1);
+        query_int(&q, (int64_t)query->offset);
+        while ((got = query_step(&q, err)) > 0) {
+            int64_t id = query_get_int(&q, 0);
+
+            text_add(ids, &id, sizeof id);
+        }
+        status = got < 0 ? -got : ids->failed ? text_no_memory(err) : ATTUNE_OK;
+    }
+    query_close(&q);
+    text_done(&sql);
+    free_words(&words);
+    return status;
+}
+
+int attune_store_list(struct attune_store *store, const struct attune_run_query *query,
+                      struct attune_run_record **out, size_t *n, struct attune_error *err)
+{
+    struct text ids = {0};
+    size_t count;
+    int status = list_ids(store, &ids, query, err);
+
+    *out = NULL;
+    *n = 0;
+    count = ids.len / sizeof(int64_t);
+    if (status == ATTUNE_OK) {
+        *out = calloc(count + 1, sizeof **out);
+        status = *out ? ATTUNE_OK : text_no_memory(err);
+    }
+    for (size_t i = 0; status == ATTUNE_OK && i < count; i++) {
+        int64_t id;
+
+        memcpy(&id, ids.data + i * sizeof id, sizeof id);
+        status = attune_store_load_run(store, id, &(*out)[*n], err);
+        *n += status == ATTUNE_OK;
+    }
+    text_done(&ids);
+    if (status != ATTUNE_OK) {
+        attune_run_records_free(*out, *n);
+        *out = NULL;
+        *n = 0;
+    }
+    return status;
+}
+
+static int read_session(struct attune_session_row *out, const struct query *q,
+                        struct attune_error *err)
+{
+    *out =
+        (struct attune_session_row){query_get_int(q, 0), query_get_text(q, 1), query_get_text(q, 2),
+                                    query_get_text(q, 3), (size_t)query_get_int(q, 4)};
+    return out->name && out->created && out->updated ? ATTUNE_OK : text_no_memory(err);
+}
+
+/* Sessions with the words in a run of theirs, or with the search as it stands in their name. */
+static int open_sessions(struct query *q, struct attune_store *store, const struct words *words,
+                         const char *search, struct attune_error *err)
+{
+    struct text sql = {0};
+    int status;
+
+    text_put(
+        &sql,
+        "SELECT session.id, session.name, session.created, ifnull(max(run.created), "
+        "session.created) AS updated, count(run.id) FROM session LEFT JOIN run ON run.session = "
+        "session.id WHERE session.id IN (SELECT run.session FROM run WHERE 1");
+    add_conditions(&sql, words->n);
+    text_put(
+        &sql,
+        ") OR instr(lower(session.name), lower(?)) > 0 GROUP BY session.id ORDER BY updated DESC, "
+        "session.id DESC");
+    status = sql.failed ? text_no_memory(err) : query_open(q, store, sql.data, err);
+    text_done(&sql);
+    if (status == ATTUNE_OK) {
+        bind_words(q, words);
+        query_text(q, search ? search : "");
+    }
+    return status;
+}
+
+int attune_store_sessions(struct attune_store *store, const char *search,
+                          struct attune_session_row **out, size_t *n, struct attune_error *err)
+{
+    struct words words = {0};
+    struct query q = {0};
+    int status = search ? cut_words(&words, search, err) : ATTUNE_OK, got = 0;
+
+    *out = NULL;
+    *n = 0;
+    if (status == ATTUNE_OK) {
+        status = open_sessions(&q, store, &words, search, err);
+    }
+    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+        struct attune_session_row *more = realloc(*out, (*n + 1) * sizeof *more);
+
+        if (!more) {
+            status = text_no_memory(err);
+            break;
+        }
+        *out = more;
+        status = read_session(&more[(*n)++], &q, err);
+    }
+    query_close(&q);
+    free_words(&words);
+    if (status == ATTUNE_OK && got < 0) {
+        status = -got;
+    }
+    if (status != ATTUNE_OK) {
+        attune_session_rows_free(*out, *n);
+        *out = NULL;
+        *n = 0;
+    }
+    return status;
+}
+
+void attune_session_rows_free(struct attune_session_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(rows[i].name);
+        free(rows[i].created);
+        free(rows[i].updated);
+    }
+    free(rows);
+}
