@@ -45,15 +45,15 @@ static size_t size_of(const struct recipe *r, enum bind_dim dim)
 static struct rows rows_of(const struct recipe *r, const struct binding *b)
 {
     size_t q = size_of(r, DIM_HEADS), kv = size_of(r, DIM_KV), head = size_of(r, DIM_HEAD);
-    size_t n = size_of(r, b->rows);
+    size_t n = size_of(r, b->rows), shared = q / (size_t)r->n_kv_heads; /* rows of q in a group */
 
     switch (b->part) {
     case PART_Q: return (struct rows){n, q + 2 * kv, 0, n, n};
     case PART_K: return (struct rows){n, q + 2 * kv, q, n, n};
     case PART_V: return (struct rows){n, q + 2 * kv, q + kv, n, n};
-    case PART_HEAD_Q: return (struct rows){n, q + 2 * kv, 0, head, 3 * head};
-    case PART_HEAD_K: return (struct rows){n, q + 2 * kv, head, head, 3 * head};
-    case PART_HEAD_V: return (struct rows){n, q + 2 * kv, 2 * head, head, 3 * head};
+    case PART_GROUP_Q: return (struct rows){n, q + 2 * kv, 0, shared, shared + 2 * head};
+    case PART_GROUP_K: return (struct rows){n, q + 2 * kv, shared, head, shared + 2 * head};
+    case PART_GROUP_V: return (struct rows){n, q + 2 * kv, shared + head, head, shared + 2 * head};
     case PART_WHOLE: break;
     }
     return (struct rows){n, n, 0, n, n};
@@ -64,17 +64,19 @@ static size_t source_row(const struct rows *rows, size_t i)
     return rows->first + i / rows->run * rows->stride + i % rows->run;
 }
 
-/* "blk.%d.attn_q" for a layer, with the family's prefix before and ".weight" or the like behind. */
+/* "blk.%d.attn_q" for a layer, with the family's prefix before and ".weight" or the like behind.
+ * name ends at a bar or at its end. */
 static void spell(char out[160], const char *prefix, const char *name, int layer,
                   const char *suffix)
 {
+    size_t len = strcspn(name, "|");
     const char *hole = strstr(name, "%d");
 
-    if (hole) {
-        snprintf(out, 160, "%s%.*s%d%s%s", prefix, (int)(hole - name), name, layer, hole + 2,
-                 suffix);
+    if (hole && hole < name + len) {
+        snprintf(out, 160, "%s%.*s%d%.*s%s", prefix, (int)(hole - name), name, layer,
+                 (int)(name + len - hole - 2), hole + 2, suffix);
     } else {
-        snprintf(out, 160, "%s%s%s", prefix, name, suffix);
+        snprintf(out, 160, "%s%.*s%s", prefix, (int)len, name, suffix);
     }
 }
 
@@ -92,22 +94,38 @@ static const char *prefix_of(const struct binder *bd, const struct binding *b)
     return bare ? "" : bd->family->hf_prefix;
 }
 
-/* The tensor under any of its names; NULL if there is none. Old checkpoints say gamma and beta. */
-static struct tensor *look_up(const struct binder *bd, const struct binding *b, int layer,
-                              bool bias)
+/* One alternative, under any prefix and suffix. Old checkpoints say gamma and beta. */
+static struct tensor *look_up_one(const struct binder *bd, const struct binding *b,
+                                  const char *name, int layer, bool bias)
 {
     static const char *const suffixes[2][2] = {{".weight", ".gamma"}, {".bias", ".beta"}};
     const char *prefixes[2] = {prefix_of(bd, b), ""};
     struct tensor *found = NULL;
-    char name[160];
+    char spelled[160];
 
     for (int i = 0; !found && i < 4; i++) {
-        const char *suffix = b->flags & BIND_BARE ? "" : suffixes[bias][i % 2];
-
-        spell(name, prefixes[i / 2], name_of(bd, b), layer, suffix);
-        found = checkpoint_find(bd->cp, name);
+        spell(spelled, prefixes[i / 2], name, layer,
+              b->flags & BIND_BARE ? "" : suffixes[bias][i % 2]);
+        found = checkpoint_find(bd->cp, spelled);
     }
     return found;
+}
+
+/* The tensor under any of its names; NULL if there is none. A bias belongs to the weight that
+ * counts. */
+static struct tensor *look_up(const struct binder *bd, const struct binding *b, int layer,
+                              bool bias)
+{
+    const char *name = name_of(bd, b);
+
+    while (!look_up_one(bd, b, name, layer, false)) {
+        name = strchr(name, '|');
+        if (!name) {
+            return NULL;
+        }
+        name++;
+    }
+    return look_up_one(bd, b, name, layer, bias);
 }
 
 static int missing(const struct binder *bd, const struct binding *b, int layer, bool bias)
@@ -256,8 +274,23 @@ static int take_floats(struct binder *bd, const float **out, const struct tensor
     return ATTUNE_OK;
 }
 
+/* Weights that are stored as their distance from 1. */
+static int add_one(struct binder *bd, const float **weights, size_t n)
+{
+    float *owned = pool_alloc(&bd->cp->pool, n, sizeof *owned);
+
+    if (!owned) {
+        return checkpoint_no_memory(bd->cp, bd->err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        owned[i] = (*weights)[i] + 1;
+    }
+    *weights = owned;
+    return ATTUNE_OK;
+}
+
 static int bind_vector(struct binder *bd, const float **out, const struct binding *b, int layer,
-                       bool bias, bool optional)
+                       bool bias)
 {
     struct rows rows = rows_of(bd->recipe, b);
     uint64_t want[1] = {rows.total};
@@ -265,14 +298,20 @@ static int bind_vector(struct binder *bd, const float **out, const struct bindin
     int status;
 
     if (!t) {
-        return optional ? ATTUNE_OK : missing(bd, b, layer, bias);
+        return bias && b->flags & BIND_MAY_BIAS ? ATTUNE_OK : missing(bd, b, layer, bias);
     }
     status = check_tensor(bd, t, want, 1);
     if (status) {
         return status;
     }
     t->used = true;
-    return bd->header_only ? ATTUNE_OK : take_floats(bd, out, t, &rows);
+    if (bd->header_only) {
+        return ATTUNE_OK;
+    }
+    status = take_floats(bd, out, t, &rows);
+    return status || !(b->flags & BIND_PLUS_ONE) || bd->cp->settings.gguf
+               ? status
+               : add_one(bd, out, rows.n);
 }
 
 static int bind_matrix(struct binder *bd, struct matrix *out, const struct binding *b, int layer)
@@ -285,7 +324,7 @@ static int bind_matrix(struct binder *bd, struct matrix *out, const struct bindi
     int status;
 
     if (!t) {
-        return b->flags & BIND_OPTIONAL ? ATTUNE_OK : missing(bd, b, layer, false);
+        return missing(bd, b, layer, false);
     }
     status = check_tensor(bd, t, want, 2);
     if (status) {
@@ -306,26 +345,31 @@ static int bind_matrix(struct binder *bd, struct matrix *out, const struct bindi
 
 static int bind_one(struct binder *bd, void *place, const struct binding *b, int layer)
 {
-    bool has_bias = b->flags & (BIND_BIAS | BIND_MAY_BIAS), optional = b->flags & BIND_OPTIONAL;
-    const float **bias = NULL;
     void *at = (char *)place + b->offset;
-    int status = ATTUNE_OK;
+    const float **bias = NULL;
+    int status;
 
+    if (b->flags & BIND_OPTIONAL && !look_up(bd, b, layer, false)) {
+        return ATTUNE_OK;
+    }
     if (b->kind == BIND_MATRIX) {
         struct matrix *matrix = at;
 
+        if (b->flags & BIND_ELSE && matrix->type) {
+            return ATTUNE_OK;
+        }
         status = bind_matrix(bd, matrix, b, layer);
         bias = &matrix->bias;
     } else if (b->kind == BIND_NORM) {
         struct norm *norm = at;
 
-        status = bind_vector(bd, &norm->weight, b, layer, false, optional);
+        status = bind_vector(bd, &norm->weight, b, layer, false);
         bias = &norm->bias;
     } else {
-        status = bind_vector(bd, at, b, layer, false, optional);
+        status = bind_vector(bd, at, b, layer, false);
     }
-    if (status == ATTUNE_OK && has_bias && bias) {
-        status = bind_vector(bd, bias, b, layer, true, optional || b->flags & BIND_MAY_BIAS);
+    if (status == ATTUNE_OK && bias && b->flags & (BIND_BIAS | BIND_MAY_BIAS)) {
+        status = bind_vector(bd, bias, b, layer, true);
     }
     return status;
 }

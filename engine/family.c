@@ -91,6 +91,12 @@ enum activation family_activation(struct settings *cfg, const char *keys, const 
     return ACT_RELU;
 }
 
+bool family_tied(struct settings *cfg, const struct checkpoint *cp, bool absent)
+{
+    return cfg->gguf ? !checkpoint_find(cp, "output.weight")
+                     : settings_bool(cfg, "tie_word_embeddings", absent);
+}
+
 int family_vocabulary(struct settings *cfg, const struct checkpoint *cp)
 {
     const struct gguf_value *tokens =
@@ -114,7 +120,9 @@ void family_shape(struct recipe *out, struct settings *cfg, const struct checkpo
     out->decoder.n_layers = settings_int(cfg, keys->n_layers, SETTINGS_WANTED, 1, MAX_LAYERS);
     out->d_model = settings_int(cfg, keys->d_model, SETTINGS_WANTED, 1, MAX_WIDTH);
     out->n_heads = settings_int(cfg, keys->n_heads, SETTINGS_WANTED, 1, MAX_HEADS);
-    out->n_context = settings_int(cfg, keys->n_context, SETTINGS_WANTED, 1, MAX_ROWS);
+    out->n_context =
+        settings_int(cfg, keys->n_context,
+                     keys->context_absent ? keys->context_absent : SETTINGS_WANTED, 1, MAX_ROWS);
     out->n_vocab = family_vocabulary(cfg, cp);
     out->n_kv_heads = keys->n_kv_heads
                           ? settings_int(cfg, keys->n_kv_heads, out->n_heads, 1, MAX_HEADS)
@@ -184,8 +192,9 @@ void family_rotary(struct recipe *out, struct settings *cfg)
     double factor = settings_real(cfg, factor_keys, 1, 0, 1e6);
 
     out->position = POSITION_ROTARY;
-    out->rotary_base = settings_real(cfg, "rope_theta rope_parameters/rope_theta .rope.freq_base",
-                                     10000, 1e-3, 1e15);
+    out->rotary_base =
+        settings_real(cfg, "rope_theta rope_parameters/rope_theta rotary_emb_base .rope.freq_base",
+                      10000, 1e-3, 1e15);
     out->rotary_dims =
         settings_int(cfg, ".rope.dimension_count",
                      out->rotary_dims ? out->rotary_dims : out->head_dim, 0, MAX_HEADS);

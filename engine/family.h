@@ -33,28 +33,33 @@ enum bind_place { BIND_RECIPE, BIND_STACK, BIND_LAYER }; /* the struct that offs
 #define AT_STACK(member)  BIND_STACK, offsetof(struct stack, member)
 #define AT_LAYER(member)  BIND_LAYER, offsetof(struct layer, member)
 
-/* Q, K and V that lie in one tensor: as three blocks of rows one after the other, or head by head
- * (q k v of head 0, q k v of head 1, ...: GPT-NeoX and BLOOM in Hugging Face form). */
-enum bind_part { PART_WHOLE, PART_Q, PART_K, PART_V, PART_HEAD_Q, PART_HEAD_K, PART_HEAD_V };
+/* Q, K and V that lie in one tensor: as three blocks of rows one after the other, or group by group
+ * (the query heads that share a key head, that key head, its value head; then the next group). With
+ * as many key heads as heads a group is q k v of one head: GPT-NeoX and BLOOM in Hugging Face form.
+ */
+enum bind_part { PART_WHOLE, PART_Q, PART_K, PART_V, PART_GROUP_Q, PART_GROUP_K, PART_GROUP_V };
 
-enum {                    /* flags */
-       BIND_BIAS = 1,     /* the bias has to be there */
-       BIND_MAY_BIAS = 2, /* the bias is taken if it is there */
-       BIND_OPTIONAL = 4, /* all of it may be absent */
-       BIND_IN_OUT =
-           8, /* Hugging Face form is stored [in, out]: turned round when the model is opened */
-       BIND_UNTIED = 16, /* only where recipe.tied is false */
-       BIND_BARE = 32,   /* the name is the whole name: no ".weight" behind it */
-       BIND_ROOT = 64,   /* Hugging Face form: never with the family's prefix */
+enum bind_flag {
+    BIND_BIAS = 1,       /* the bias has to be there */
+    BIND_MAY_BIAS = 2,   /* the bias is taken if it is there */
+    BIND_OPTIONAL = 4,   /* all of it may be absent */
+    BIND_IN_OUT = 8,     /* Hugging Face form is stored [in, out]: turned round on opening */
+    BIND_UNTIED = 16,    /* only where recipe.tied is false */
+    BIND_BARE = 32,      /* the name is the whole name: no ".weight" behind it */
+    BIND_ROOT = 64,      /* Hugging Face form: never with the family's prefix */
+    BIND_PLUS_ONE = 128, /* Hugging Face form: what is stored is the weight less 1 */
+    BIND_ELSE = 256,     /* a matrix: only where no row before has bound it */
 };
 
 struct binding {
     enum bind_kind kind;
-    const char *gguf, *hf; /* names without ".weight", %d for the layer; NULL: not in this format */
+    /* Names without ".weight", %d for the layer; alternatives stand between bars, the first that is
+     * there counts. NULL: nothing in this format. */
+    const char *gguf, *hf;
     enum bind_place place;
     size_t offset;
     enum bind_dim rows, cols;
-    unsigned flags;
+    unsigned flags; /* of enum bind_flag */
     enum bind_part part;
 };
 
@@ -80,6 +85,7 @@ int family_build(struct recipe *out, const struct family_ops *family, struct che
                  bool header_only, struct attune_progress *progress, struct attune_error *err);
 
 /* What several families read in the same way. */
+bool family_tied(struct settings *cfg, const struct checkpoint *cp, bool absent);
 enum activation family_activation(struct settings *cfg, const char *keys, const char *absent);
 /* V: from the configuration, else the tokens in the metadata, else the rows of the GGUF embedding.
  */
@@ -87,6 +93,7 @@ int family_vocabulary(struct settings *cfg, const struct checkpoint *cp);
 /* Where a family's sizes stand; keys as settings.h has them. NULL: the family has no such field. */
 struct family_keys {
     const char *n_layers, *d_model, *n_heads, *n_context;
+    int context_absent;     /* positions where the file does not say; 0: it has to */
     const char *d_ff;       /* absent in the file: ff_factor * d_model */
     int ff_factor;          /* 0: has to be there */
     const char *n_kv_heads; /* absent: n_heads */

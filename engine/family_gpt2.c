@@ -47,8 +47,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     if (!settings_bool(cfg, "scale_attn_weights", true)) {
         out->attention_scale = 1;
     }
-    out->tied = cfg->gguf ? !checkpoint_find(cp, "output.weight")
-                          : settings_bool(cfg, "tie_word_embeddings", true);
+    out->tied = family_tied(cfg, cp, true);
 }
 
 const struct family_ops family_gpt2 = {

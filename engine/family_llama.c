@@ -61,8 +61,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->activation = family_activation(cfg, "hidden_act", "silu");
     out->rotary_pairs = cfg->gguf ? ROTARY_NEIGHBOUR : ROTARY_HALF;
     family_rotary(out, cfg);
-    out->tied = cfg->gguf ? !checkpoint_find(cp, "output.weight")
-                          : settings_bool(cfg, "tie_word_embeddings", false);
+    out->tied = family_tied(cfg, cp, false);
 }
 
 const struct family_ops family_llama = {

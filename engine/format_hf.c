@@ -291,6 +291,9 @@ static int open_hf(struct checkpoint *cp, const char *path, struct attune_error 
     if (is_file(path, "config.json") || !find_snapshot(folder, path)) {
         snprintf(folder, sizeof folder, "%s", path);
     }
+    for (size_t len = strlen(folder); len > 1 && folder[len - 1] == '/'; len--) {
+        folder[len - 1] = '\0';
+    }
     files->folder = pool_text(&cp->pool, folder, strlen(folder));
     if (!files->folder) {
         return checkpoint_no_memory(cp, err);

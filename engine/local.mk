@@ -1,7 +1,18 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 engine_parts = \
+	%D%/family_bloom.c \
+	%D%/family_falcon.c \
+	%D%/family_gemma.c \
 	%D%/family_gpt2.c \
+	%D%/family_gptneox.c \
 	%D%/family_llama.c \
+	%D%/family_mpt.c \
+	%D%/family_opt.c \
+	%D%/family_phi2.c \
+	%D%/family_qwen2.c \
+	%D%/family_qwen3.c \
+	%D%/family_stablelm.c \
+	%D%/family_starcoder.c \
 	%D%/format_gguf.c \
 	%D%/format_hf.c \
 	%D%/quant_bf16.c \
