@@ -70,8 +70,34 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/stops.c \
 	%D%/stops.h \
 	%D%/tensors.c \
-	%D%/tokenizer.h \
 	%D%/trace.c
+
+# Tokenizers.
+engine_parts += \
+	%D%/tokenizer_bpe.c
+libengine_a_SOURCES += \
+	%D%/gzip.c \
+	%D%/gzip.h \
+	%D%/regex.c \
+	%D%/regex.h \
+	%D%/tokenizer.c \
+	%D%/tokenizer.h \
+	%D%/tokenizer_added.c \
+	%D%/tokenizer_bytes.c \
+	%D%/tokenizer_decode.c \
+	%D%/tokenizer_gguf.c \
+	%D%/tokenizer_json.c \
+	%D%/tokenizer_merge.c \
+	%D%/tokenizer_merge.h \
+	%D%/tokenizer_normalize.c \
+	%D%/tokenizer_parts.h \
+	%D%/tokenizer_pieces.c \
+	%D%/tokenizer_post.c \
+	%D%/tokenizer_split.c \
+	%D%/tokenizer_steps.c \
+	%D%/tokenizer_vocab.c \
+	%D%/unicode.c \
+	%D%/unicode.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

@@ -5,6 +5,9 @@ tui_parts += \
 	%D%/panel_knobs.c \
 	%D%/panel_prompt.c \
 	%D%/panel_tokens.c
+tui_parts += \
+	%D%/cmd_detokenize.c \
+	%D%/cmd_tokenize.c
 
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \

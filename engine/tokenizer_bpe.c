@@ -1,0 +1,410 @@
+/* Byte-pair encoding with a list of merges (Sennrich et al. 2016; byte-level: Radford et al. 2019).
+ * A merge is a row of a hash table: (left id, right id) -> rank and the id of both together. */
+#include <config.h>
+
+#include "tokenizer_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tokenizer_merge.h"
+#include "unicode.h"
+
+struct merge {
+    attune_token left, right, id; /* left < 0: empty */
+    uint32_t rank;
+};
+
+struct bpe {
+    struct merge *merges; /* [n_slots] */
+    size_t n_slots;
+    attune_token byte[256];     /* of the character that spells a byte */
+    attune_token fallback[256]; /* of "<0x0A>" */
+    attune_token unk;
+    char *prefix, *suffix; /* of what is not first, of what is last; or NULL */
+    size_t prefix_len, suffix_len;
+    bool fuse_unk, byte_fallback, ignore_merges;
+    bool cut; /* no merge joins anything to a following U+2581: text is cut there first */
+};
+
+static const char mark[] = "\xe2\x96\x81";
+enum { MARK = 3 };
+
+static size_t slot_of(const struct bpe *m, attune_token left, attune_token right)
+{
+    uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9e3779b97f4a7c15u;
+    size_t i = (h ^ h >> 32) & (m->n_slots - 1);
+
+    while (m->merges[i].left >= 0 && (m->merges[i].left != left || m->merges[i].right != right)) {
+        i = (i + 1) & (m->n_slots - 1);
+    }
+    return i;
+}
+
+static bool by_merges(const struct attune_tokenizer *tk, const char *s, const struct symbol *left,
+                      const struct symbol *right, uint32_t *rank, attune_token *id)
+{
+    const struct bpe *m = tk->model;
+    const struct merge *found = &m->merges[slot_of(m, left->id, right->id)];
+
+    *rank = found->rank;
+    *id = found->id;
+    return found->left >= 0;
+}
+
+/* ---- text to symbols ---- */
+struct row {
+    struct symbol *at;
+    size_t n;
+    bool after_unk; /* the last symbol is an unknown one, ready to grow */
+};
+
+static void add_unknown(const struct bpe *m, struct row *row, uint32_t start, uint32_t len)
+{
+    if (m->unk < 0) {
+        return; /* as the reference: dropped where there is no unknown token */
+    }
+    if (m->fuse_unk && row->after_unk) {
+        row->at[row->n - 1].len += len;
+    } else {
+        row->at[row->n++] = (struct symbol){m->unk, start, len};
+    }
+    row->after_unk = true;
+}
+
+static void add_bytes(const struct bpe *m, struct row *row, const char *s, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        attune_token id = m->byte[(unsigned char)s[i]];
+
+        if (id < 0) {
+            add_unknown(m, row, i, 1);
+        } else {
+            row->at[row->n++] = (struct symbol){id, i, 1};
+            row->after_unk = false;
+        }
+    }
+}
+
+/* Each byte as its own token; false where the vocabulary lacks one. */
+static bool add_fallback(const struct bpe *m, struct row *row, const char *s, uint32_t start,
+                         uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        if (!m->byte_fallback || m->fallback[(unsigned char)s[start + i]] < 0) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        row->at[row->n++] = (struct symbol){m->fallback[(unsigned char)s[start + i]], start + i, 1};
+    }
+    row->after_unk = false;
+    return true;
+}
+
+static attune_token find_char(const struct attune_tokenizer *tk, const char *s, size_t len,
+                              bool first, bool last)
+{
+    const struct bpe *m = tk->model;
+    size_t before = first ? 0 : m->prefix_len, after = last ? m->suffix_len : 0;
+    char spelled[256];
+
+    if (before + after == 0) {
+        return vocab_find(&tk->vocab, s, len);
+    }
+    memcpy(spelled, m->prefix, before);
+    memcpy(spelled + before, s, len);
+    memcpy(spelled + before + len, m->suffix, after);
+    return vocab_find(&tk->vocab, spelled, before + len + after);
+}
+
+static void add_chars(const struct attune_tokenizer *tk, struct row *row, const char *s,
+                      uint32_t len)
+{
+    const struct bpe *m = tk->model;
+    uint32_t c, n;
+
+    for (uint32_t i = 0; i < len; i += n) {
+        attune_token id;
+
+        n = (uint32_t)unicode_decode(s + i, len - i, &c);
+        id = find_char(tk, s + i, n, i == 0, i + n == len);
+        if (id >= 0) {
+            row->at[row->n++] = (struct symbol){id, i, n};
+            row->after_unk = false;
+        } else if (!add_fallback(m, row, s, i, n)) {
+            add_unknown(m, row, i, n);
+        }
+    }
+}
+
+/* The whole word in the vocabulary, before any merge. */
+static attune_token find_whole(const struct encoding *e, const struct piece *p)
+{
+    char spelled[2 * WORD_LONGEST * 4];
+
+    if (!p->bytes) {
+        return vocab_find(&e->tk->vocab, p->s, p->len);
+    }
+    return p->len * 2 > sizeof spelled
+               ? ATTUNE_TOKEN_NONE
+               : vocab_find(&e->tk->vocab, spelled, spelled_write(spelled, p->s, p->len));
+}
+
+static int make_symbols(struct encoding *e, const struct piece *p, struct row *row)
+{
+    const struct bpe *m = e->tk->model;
+    attune_token whole = m->ignore_merges && !p->raw ? find_whole(e, p) : ATTUNE_TOKEN_NONE;
+
+    row->at = arena_get(&e->arena, p->len, sizeof *row->at);
+    if (!row->at) {
+        return encoding_no_memory(e);
+    }
+    if (whole >= 0) {
+        row->at[0] = (struct symbol){whole, 0, (uint32_t)p->len};
+        row->n = 1;
+        return ATTUNE_OK;
+    }
+    if (p->bytes) {
+        add_bytes(m, row, p->s, (uint32_t)p->len);
+    } else if (p->raw) {
+        add_fallback(m, row, p->s, 0, (uint32_t)p->len);
+    } else {
+        add_chars(e->tk, row, p->s, (uint32_t)p->len);
+    }
+    return merge_symbols(e, by_merges, p->s, row->at, &row->n);
+}
+
+static int encode_word(struct encoding *e, const struct piece *p)
+{
+    bool known = false;
+    struct word *slot = p->raw ? NULL : word_slot(e, p->s, p->len, &known);
+    struct row row = {0};
+    int status = ATTUNE_OK;
+
+    if (known) {
+        for (size_t i = 0; i < slot->n && status == ATTUNE_OK; i++) {
+            const struct symbol *x = &slot->symbols[i];
+
+            status = encoding_emit(e, x->id, p, x->start, x->start + x->len);
+        }
+        return status;
+    }
+    status = make_symbols(e, p, &row);
+    if (status == ATTUNE_OK && slot) {
+        *slot = (struct word){p->s, row.at, (uint32_t)p->len, (uint32_t)row.n};
+    }
+    for (size_t i = 0; i < row.n && status == ATTUNE_OK; i++) {
+        status =
+            encoding_emit(e, row.at[i].id, p, row.at[i].start, row.at[i].start + row.at[i].len);
+    }
+    return status;
+}
+
+static int encode(struct encoding *e, const struct piece *p)
+{
+    const struct bpe *m = e->tk->model;
+    size_t done = 0;
+    int status = ATTUNE_OK;
+
+    if (!m->cut || p->bytes || p->raw || (m->ignore_merges && find_whole(e, p) >= 0)) {
+        return encode_word(e, p);
+    }
+    for (size_t i = MARK; i + MARK <= p->len && status == ATTUNE_OK; i++) {
+        if (p->s[i] == mark[0] && memcmp(p->s + i, mark, MARK) == 0 &&
+            memcmp(p->s + i - MARK, mark, MARK) != 0) {
+            struct piece part = piece_part(p, done, i);
+
+            status = encode_word(e, &part);
+            done = i;
+        }
+    }
+    if (status == ATTUNE_OK) {
+        struct piece part = piece_part(p, done, p->len);
+
+        status = encode_word(e, &part);
+    }
+    return status;
+}
+
+/* ---- loading ---- */
+static int no_memory(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+}
+
+static int make_tables(struct attune_tokenizer *tk, struct bpe *m, size_t n_merges,
+                       struct attune_error *err)
+{
+    char spelled[8];
+
+    m->n_slots = 64;
+    while (m->n_slots < n_merges * 2) {
+        m->n_slots *= 2;
+    }
+    m->merges = malloc(m->n_slots * sizeof *m->merges);
+    if (!m->merges) {
+        return no_memory(err);
+    }
+    memset(m->merges, 0xff, m->n_slots * sizeof *m->merges);
+    m->cut = vocab_find(&tk->vocab, mark, MARK) >= 0 && !m->prefix_len && !m->suffix_len;
+    tk->keeps_bytes = true;
+    for (int i = 0; i < 256; i++) {
+        char byte = (char)i;
+
+        m->byte[i] = vocab_find(&tk->vocab, spelled, spelled_write(spelled, &byte, 1));
+        snprintf(spelled, sizeof spelled, "<0x%02X>", (unsigned)i);
+        m->fallback[i] = vocab_find(&tk->vocab, spelled, 6);
+        if (m->byte_fallback && m->fallback[i] >= 0) {
+            tk->vocab.kind[m->fallback[i]] = ATTUNE_TOKEN_BYTE;
+        }
+        tk->keeps_bytes = tk->keeps_bytes && (tk->byte_level     ? m->byte[i]
+                                              : m->byte_fallback ? m->fallback[i]
+                                                                 : -1) >= 0;
+    }
+    return ATTUNE_OK;
+}
+
+/* left and right become one token; buffer has room for both. */
+static int add_merge(struct attune_tokenizer *tk, struct bpe *m, uint32_t rank, const char *left,
+                     size_t left_len, const char *right, size_t right_len, struct attune_error *err)
+{
+    attune_token a = vocab_find(&tk->vocab, left, left_len),
+                 b = vocab_find(&tk->vocab, right, right_len);
+    size_t skip = right_len >= m->prefix_len ? m->prefix_len : right_len;
+    char small[256], *joined = small;
+    size_t n = left_len + right_len - skip;
+    attune_token id;
+
+    if (n > sizeof small) {
+        joined = malloc(n);
+        if (!joined) {
+            return no_memory(err);
+        }
+    }
+    memcpy(joined, left, left_len);
+    memcpy(joined + left_len, right + skip, right_len - skip);
+    id = vocab_find(&tk->vocab, joined, n);
+    if (joined != small) {
+        free(joined);
+    }
+    if (a < 0 || b < 0 || id < 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "merge %lu (\"%.40s\" and \"%.40s\") %s",
+                                (unsigned long)rank, left, right,
+                                id < 0 && a >= 0 && b >= 0
+                                    ? "makes a piece that the vocabulary lacks"
+                                    : "names a piece that the vocabulary lacks");
+    }
+    if (right_len >= MARK && memcmp(right, mark, MARK) == 0 &&
+        (left_len < MARK || memcmp(left + left_len - MARK, mark, MARK) != 0)) {
+        m->cut = false;
+    }
+    m->merges[slot_of(m, a, b)] = (struct merge){a, b, id, rank};
+    return ATTUNE_OK;
+}
+
+static int load_text(const json_t *json, const char *key, char **out, size_t *len,
+                     struct attune_error *err)
+{
+    const json_t *value = json_object_get(json, key);
+
+    return !value || json_is_null(value) ? ATTUNE_OK : json_text_copy(json, key, out, len, err);
+}
+
+static int load_rules(struct attune_tokenizer *tk, struct bpe *m, const json_t *json,
+                      struct attune_error *err)
+{
+    const json_t *unk = json_object_get(json, "unk_token"),
+                 *dropout = json_object_get(json, "dropout");
+    int status = load_text(json, "continuing_subword_prefix", &m->prefix, &m->prefix_len, err);
+
+    if (status == ATTUNE_OK) {
+        status = load_text(json, "end_of_word_suffix", &m->suffix, &m->suffix_len, err);
+    }
+    if (status) {
+        return status;
+    }
+    if (m->prefix_len > 100 || m->suffix_len > 100) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "the prefix or suffix of words is too long");
+    }
+    if (json_is_number(dropout) && json_number_value(dropout) != 0) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                "dropout is not supported: set it to null");
+    }
+    m->fuse_unk = json_flag(json, "fuse_unk", false);
+    m->byte_fallback = json_flag(json, "byte_fallback", false);
+    m->ignore_merges = json_flag(json, "ignore_merges", false);
+    if (json_is_string(unk)) {
+        m->unk = vocab_find(&tk->vocab, json_string_value(unk), json_string_length(unk));
+        if (m->unk < 0) {
+            return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                    "the vocabulary lacks the unknown token %.60s",
+                                    json_string_value(unk));
+        }
+    }
+    return ATTUNE_OK;
+}
+
+/* One entry of the list: "left right" or ["left", "right"]. */
+static int load_merge(struct attune_tokenizer *tk, struct bpe *m, const json_t *entry,
+                      uint32_t rank, struct attune_error *err)
+{
+    const json_t *left = json_array_get(entry, 0), *right = json_array_get(entry, 1);
+    const char *text = json_string_value(entry), *space = text ? strchr(text, ' ') : NULL;
+
+    if (json_array_size(entry) == 2 && json_is_string(left) && json_is_string(right)) {
+        return add_merge(tk, m, rank, json_string_value(left), json_string_length(left),
+                         json_string_value(right), json_string_length(right), err);
+    }
+    if (!space || strchr(space + 1, ' ')) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "merge %lu is no pair", (unsigned long)rank);
+    }
+    return add_merge(tk, m, rank, text, (size_t)(space - text), space + 1,
+                     json_string_length(entry) - (size_t)(space + 1 - text), err);
+}
+
+static void done(void *model)
+{
+    struct bpe *m = model;
+
+    if (m) {
+        free(m->merges);
+        free(m->prefix);
+        free(m->suffix);
+        free(m);
+    }
+}
+
+static int from_json(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
+{
+    const json_t *merges = json_object_get(json, "merges");
+    struct bpe *m = calloc(1, sizeof *m);
+    int status =
+        m ? vocab_from_json(&tk->vocab, json_object_get(json, "vocab"), err) : no_memory(err);
+
+    tk->model = m;
+    if (status) {
+        return status;
+    }
+    m->unk = ATTUNE_TOKEN_NONE;
+    if (!json_is_array(merges)) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "the model has no list of merges");
+    }
+    status = load_rules(tk, m, json, err);
+    if (status == ATTUNE_OK) {
+        status = make_tables(tk, m, json_array_size(merges), err);
+    }
+    for (size_t i = 0; i < json_array_size(merges) && status == ATTUNE_OK; i++) {
+        status = load_merge(tk, m, json_array_get(merges, i), (uint32_t)i, err);
+    }
+    return status;
+}
+
+const struct tokenizer_ops tokenizer_bpe = {
+    .name = "bpe",
+    .type = "BPE",
+    .bytes = true,
+    .from_json = from_json,
+    .encode = encode,
+    .done = done,
+};

@@ -1,0 +1,217 @@
+/* tokenizer.json: the file of Hugging Face tokenizers, 0.8 to 0.22. */
+#include <config.h>
+
+#include "tokenizer.h"
+
+#include <attune/digest.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gzip.h"
+#include "tokenizer_parts.h"
+
+enum { LARGEST_FILE = 256 << 20 };
+
+int vocab_from_json(struct vocab *v, const json_t *json, struct attune_error *err)
+{
+    json_t *object = (json_t *)json; /* jansson's iterators take no const */
+    int status;
+
+    if (!json_is_object(json) || json_object_size(json) == 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "the model has no vocabulary");
+    }
+    status = vocab_init(v, json_object_size(json), json_object_size(json) * 8, err);
+    for (void *at = json_object_iter(object); at && status == ATTUNE_OK;
+         at = json_object_iter_next(object, at)) {
+        const char *piece = json_object_iter_key(at);
+        const json_t *id = json_object_iter_value(at);
+        json_int_t n = json_integer_value(id);
+
+        if (!json_is_integer(id) || n < 0 || n > INT32_MAX) {
+            return attune_error_set(err, ATTUNE_FORMAT, 0, "the id of \"%.60s\" is not valid",
+                                    piece);
+        }
+        status = vocab_add(v, (attune_token)n, piece, json_object_iter_key_len(at), false, err);
+    }
+    return status;
+}
+
+/* Files older than the field have no type: told apart by what only one of them has. */
+static const char *model_type(const json_t *model)
+{
+    const char *type = json_string_value(json_object_get(model, "type"));
+
+    if (type) {
+        return type;
+    }
+    if (json_object_get(model, "merges")) {
+        return "BPE";
+    }
+    return json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+}
+
+static int load_model(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
+{
+    const json_t *model = json_object_get(json, "model");
+    const struct tokenizer_ops *ops;
+    const char *type;
+
+    if (!json_is_object(model)) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "has no model: is it a tokenizer.json?");
+    }
+    type = model_type(model);
+    for (size_t i = 0; (ops = tokenizer_ops_at(i)); i++) {
+        if (ops->type && strcmp(ops->type, type) == 0) {
+            tk->ops = ops;
+            return ops->from_json(tk, model, err);
+        }
+    }
+    return attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "model %s is not supported", type);
+}
+
+static int load_added(struct attune_tokenizer *tk, const json_t *entry, struct attune_error *err)
+{
+    const json_t *content = json_object_get(entry, "content"),
+                 *number = json_object_get(entry, "id");
+    const char *s = json_string_value(content);
+    size_t len = json_string_length(content);
+    json_int_t given = json_integer_value(number);
+    bool special = json_flag(entry, "special", false);
+    unsigned flags = (json_flag(entry, "lstrip", false) ? ADDED_LSTRIP : 0) |
+                     (json_flag(entry, "rstrip", false) ? ADDED_RSTRIP : 0) |
+                     (json_flag(entry, "single_word", false) ? ADDED_WORD : 0) |
+                     (json_flag(entry, "normalized", !special) ? ADDED_NORMALIZED : 0);
+    attune_token id;
+    int status = ATTUNE_OK;
+
+    if (!s || !json_is_integer(number) || given < 0 || given > INT32_MAX) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                "an added token has no content or no valid id");
+    }
+    id = vocab_find(&tk->vocab, s, len); /* the model's own id wins, as in the reference */
+    if (id < 0) {
+        id = (attune_token)given;
+        status = vocab_add(&tk->vocab, id, s, len, false, err);
+    }
+    if (status == ATTUNE_OK) {
+        tk->vocab.added[id] = 1;
+        if (special) {
+            tk->vocab.kind[id] = ATTUNE_TOKEN_SPECIAL;
+        }
+        status = added_add(&tk->added, id, s, len, flags, err);
+    }
+    return status;
+}
+
+/* The file names no roles; these spellings do by custom. The first that is there wins. */
+static void find_roles(struct attune_tokenizer *tk)
+{
+    static const struct {
+        const char *bos, *eos, *pad, *mask;
+    } names[] = {
+        {"[CLS]", "[SEP]", "[PAD]", "[MASK]"},
+        {"<s>", "</s>", "<pad>", "<mask>"},
+        {"<|begin_of_text|>", "<|end_of_text|>", "<|padding|>", NULL},
+        {"<bos>", "<eos>", NULL, NULL},
+        {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *const spelled[] = {names[i].bos, names[i].eos, names[i].pad, names[i].mask};
+        attune_token *const roles[] = {&tk->bos, &tk->eos, &tk->pad, &tk->mask};
+
+        for (int k = 0; k < 4; k++) {
+            attune_token id =
+                spelled[k] ? vocab_find(&tk->vocab, spelled[k], strlen(spelled[k])) : -1;
+
+            if (*roles[k] < 0 && id >= 0 && tk->vocab.added[id]) {
+                *roles[k] = id;
+            }
+        }
+    }
+}
+
+static int load_steps(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
+{
+    const struct {
+        struct steps *steps;
+        const struct step_type *types;
+        const char *key, *list;
+    } stages[] = {
+        {&tk->normalizers, normalizer_types, "normalizer", "normalizers"},
+        {&tk->splitters, splitter_types, "pre_tokenizer", "pretokenizers"},
+        {&tk->posts, post_types, "post_processor", "processors"},
+        {&tk->decoders, decoder_types, "decoder", "decoders"},
+    };
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; i < sizeof stages / sizeof *stages && status == ATTUNE_OK; i++) {
+        status = steps_load(stages[i].steps, json_object_get(json, stages[i].key), stages[i].types,
+                            stages[i].key, stages[i].list, err);
+    }
+    for (size_t i = 0; i < tk->splitters.n; i++) {
+        tk->byte_level = tk->byte_level || strcmp(tk->splitters.at[i].type->name, "ByteLevel") == 0;
+    }
+    return status;
+}
+
+static int load(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
+{
+    const json_t *added = json_object_get(json, "added_tokens");
+    int status = load_steps(tk, json, err);
+
+    if (status == ATTUNE_OK) {
+        status = load_model(tk, json, err);
+    }
+    for (size_t i = 0; i < json_array_size(added) && status == ATTUNE_OK; i++) {
+        status = load_added(tk, json_array_get(added, i), err);
+    }
+    if (status == ATTUNE_OK) {
+        status = posts_check(tk, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = added_build(tk, err);
+    }
+    find_roles(tk);
+    return status;
+}
+
+int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
+                             struct attune_error *err)
+{
+    struct attune_tokenizer *tk = NULL;
+    json_error_t problem;
+    json_t *json = NULL;
+    char *text = NULL;
+    size_t len = 0;
+    int status = gzip_read(&text, &len, path, LARGEST_FILE, err);
+
+    *out = NULL;
+    if (status) {
+        return status;
+    }
+    tk = tokenizer_new(err);
+    json = tk ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem) : NULL;
+    if (!tk) {
+        status = ATTUNE_MEMORY;
+    } else if (!json) {
+        status = attune_error_set(err, ATTUNE_FORMAT,
+                                  problem.position > 0 ? (uint64_t)problem.position : 0,
+                                  "line %d: %s", problem.line, problem.text);
+    } else {
+        tk->digest = attune_digest_of(text, len, 0);
+        free(text); /* tens of megabytes that the tables do not need */
+        text = NULL;
+        status = load(tk, json, err);
+    }
+    if (status) {
+        attune_error_prefix(err, path);
+        attune_tokenizer_close(tk);
+        tk = NULL;
+    }
+    json_decref(json);
+    free(text);
+    *out = tk;
+    return status;
+}

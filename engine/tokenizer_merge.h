@@ -1,0 +1,32 @@
+/* Joining neighbours until none may be joined: the core that byte-pair models share. */
+#ifndef ATTUNE_ENGINE_TOKENIZER_MERGE_H
+#define ATTUNE_ENGINE_TOKENIZER_MERGE_H
+
+#include "tokenizer_parts.h"
+
+struct symbol {
+    attune_token id;     /* ATTUNE_TOKEN_NONE: not in the vocabulary as it stands */
+    uint32_t start, len; /* bytes of the word */
+};
+
+/* May left and right (neighbours in the word s) become one? Then its rank (lowest first) and its
+ * id. */
+typedef bool (*merge_rule)(const struct attune_tokenizer *tk, const char *s,
+                           const struct symbol *left, const struct symbol *right, uint32_t *rank,
+                           attune_token *id);
+
+/* Joins the *n symbols in place: the pair of lowest rank first, the leftmost of equals. */
+int merge_symbols(struct encoding *e, merge_rule rule, const char *s, struct symbol *symbols,
+                  size_t *n);
+
+/* What became of words met before in this call. The slot to fill is returned where the word is new.
+ */
+struct word {
+    const char *s;
+    const struct symbol *symbols;
+    uint32_t len, n;
+};
+enum { WORD_LONGEST = 48 };
+struct word *word_slot(struct encoding *e, const char *s, size_t len, bool *known);
+
+#endif

@@ -1,0 +1,396 @@
+/* Normalizers. Each rewrites a piece and says for every new byte which bytes of the text it stands
+ * for, by the rule of the reference (NormalizedString of Hugging Face tokenizers): what replaces a
+ * character covers that character, what is inserted covers the character before it. */
+#include <config.h>
+
+#include "tokenizer_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "regex.h"
+#include "unicode.h"
+
+static struct span start_of(const struct piece *p)
+{
+    return (struct span){(uint32_t)p->origin, (uint32_t)p->origin};
+}
+
+/* ---- Prepend ---- */
+static int load_prepend(struct step *step, const json_t *json, struct attune_error *err)
+{
+    return json_text_copy(json, "prepend", &step->content, &step->content_len, err);
+}
+
+int normalizer_prepend(struct encoding *e, const char *s, size_t len, struct piece *p)
+{
+    struct builder b;
+    uint32_t c;
+
+    if (p->len == 0) {
+        return ATTUNE_OK;
+    }
+    builder_init(&b, e, p->len + len);
+    builder_add(&b, s, len, piece_span(p, 0, unicode_decode(p->s, p->len, &c)));
+    builder_add_piece(&b, p, 0, p->len);
+    return builder_finish(&b, p);
+}
+
+static int run_prepend(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return normalizer_prepend(e, step->content, step->content_len, p);
+}
+
+/* ---- Replace ---- */
+static int load_replace(struct step *step, const json_t *json, struct attune_error *err)
+{
+    int status = step_load_pattern(step, json, err);
+
+    return status ? status
+                  : json_text_copy(json, "content", &step->content, &step->content_len, err);
+}
+
+static int find(struct encoding *e, const struct step *step, const struct piece *p, size_t from,
+                bool *found, size_t *start, size_t *end)
+{
+    const char *at;
+
+    if (step->regex) {
+        return encoding_find(e, step->regex, p, from, found, start, end);
+    }
+    at = from < p->len ? memmem(p->s + from, p->len - from, step->text, step->text_len) : NULL;
+    *found = at != NULL;
+    *start = at ? (size_t)(at - p->s) : p->len;
+    *end = *start + (at ? step->text_len : 0);
+    return ATTUNE_OK;
+}
+
+int normalizer_replace(struct encoding *e, const struct step *step, struct piece *p)
+{
+    struct builder b = {.e = e};
+    size_t done = 0, start, end, from = 0;
+    bool found = true;
+
+    while (from <= p->len) {
+        int status = find(e, step, p, from, &found, &start, &end);
+
+        if (status || !found) {
+            if (status) {
+                return status;
+            }
+            break;
+        }
+        if (!b.s) {
+            builder_init(&b, e, p->len + p->len / 4 + step->content_len);
+        }
+        builder_add_piece(&b, p, done, start);
+        builder_add(&b, step->content, step->content_len,
+                    end > 0 ? piece_span(p, end - 1, 1) : start_of(p));
+        done = end;
+        from = end > start ? end : end + 1;
+        while (from < p->len && (p->s[from] & 0xc0) == 0x80) {
+            from++;
+        }
+    }
+    if (!b.s) {
+        return ATTUNE_OK;
+    }
+    builder_add_piece(&b, p, done, p->len);
+    return builder_finish(&b, p);
+}
+
+/* ---- normal forms ---- */
+enum { COMPOSE = 1, COMPATIBLE = 2 };
+
+/* A character of the new text; change: how many old characters it stands for, less one (1:
+ * inserted). */
+struct item {
+    uint32_t c;
+    int change;
+    uint8_t class; /* canonical combining class; 0: starter */
+    uint32_t place;
+};
+
+static uint8_t class_of(uint32_t c)
+{
+    return (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+}
+
+/* No character has more than 4 parts (18 by compatibility); ASCII has one. */
+static size_t most_items(const struct piece *p, unsigned form)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->len; i++) {
+        unsigned char c = (unsigned char)p->s[i];
+
+        n += c < 0x80 ? 1 : c < 0xc0 ? 0 : form & COMPATIBLE ? 18 : 4;
+    }
+    return n;
+}
+
+static int by_class(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+
+    return x->class != y->class ? (int)x->class - (int)y->class : x->place < y->place ? -1 : 1;
+}
+
+/* Canonical order: each run of marks by class, those of one class as they stood. */
+static void sort_marks(struct item *items, size_t n)
+{
+    for (size_t i = 0, run; i < n; i += run + 1) {
+        for (run = 0; i + run < n && items[i + run].class > 0; run++) {
+            items[i + run].place = (uint32_t)run;
+        }
+        if (run > 1) {
+            qsort(items + i, run, sizeof *items, by_class);
+        }
+    }
+}
+
+/* Old characters decomposed, marks in canonical order. */
+static size_t decompose(const struct piece *p, unsigned form, struct item *items)
+{
+    utf8proc_option_t option = UTF8PROC_DECOMPOSE | (form & COMPATIBLE ? UTF8PROC_COMPAT : 0);
+    utf8proc_int32_t parts[32];
+    size_t n = 0, len;
+    uint32_t c;
+
+    for (size_t i = 0; i < p->len; i += len) {
+        utf8proc_ssize_t k;
+
+        len = unicode_decode(p->s + i, p->len - i, &c);
+        k = utf8proc_decompose_char((utf8proc_int32_t)c, parts, 32, option, NULL);
+        if (k < 0 || k > (form & COMPATIBLE ? 18 : 4)) {
+            parts[0] = (utf8proc_int32_t)c;
+            k = 1;
+        }
+        for (utf8proc_ssize_t j = 0; j < k; j++) {
+            items[n++] = (struct item){(uint32_t)parts[j], j > 0, class_of((uint32_t)parts[j]), 0};
+        }
+    }
+    sort_marks(items, n);
+    return n;
+}
+
+/* The primary composite of two characters, 0 if there is none. */
+static uint32_t composite(uint32_t a, uint32_t b)
+{
+    utf8proc_int32_t pair[2] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
+
+    return utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) == 1
+               ? (uint32_t)pair[0]
+               : 0;
+}
+
+/* Canonical composition (Unicode Standard, 3.11, D117), in place. */
+static size_t compose(struct item *items, size_t n)
+{
+    size_t starter = SIZE_MAX, out = 0;
+    int before = -1; /* class of the last mark kept since the starter; -1: none */
+
+    for (size_t i = 0; i < n; i++) {
+        struct item item = items[i];
+        bool blocked = before >= 0 && before >= item.class;
+        uint32_t c = starter == SIZE_MAX || blocked ? 0 : composite(items[starter].c, item.c);
+
+        if (c) {
+            items[starter].c = c;
+            items[starter].change += item.change - 1;
+            continue;
+        }
+        if (item.class == 0) {
+            starter = out;
+            before = -1;
+        } else {
+            before = item.class;
+        }
+        items[out++] = item;
+    }
+    return out;
+}
+
+static int write_items(struct encoding *e, const struct item *items, size_t n, struct piece *p)
+{
+    struct builder b;
+    struct span span = start_of(p);
+    size_t at = 0;
+    uint32_t c;
+
+    builder_init(&b, e, p->len + p->len / 2);
+    for (size_t i = 0; i < n; i++) {
+        for (int k = items[i].change; k <= 0 && at < p->len; k++) {
+            size_t len = unicode_decode(p->s + at, p->len - at, &c);
+
+            if (k == items[i].change) {
+                span = piece_span(p, at, len);
+            }
+            at += len;
+        }
+        builder_add_char(&b, items[i].c, span);
+        if (items[i].change < 0) { /* what is inserted next covers the last character taken */
+            span = piece_span(p, at - 1, 1);
+        }
+    }
+    return builder_finish(&b, p);
+}
+
+static int normal_form(struct encoding *e, struct piece *p, unsigned form)
+{
+    unsigned char least =
+        form == COMPOSE ? 0xcc : 0x80; /* nothing below U+0300 is changed by NFC */
+    struct item *items;
+    size_t i = 0, n;
+
+    while (i < p->len && (unsigned char)p->s[i] < least) { /* continuation bytes are below 0xc0 */
+        i++;
+    }
+    if (i == p->len) {
+        return ATTUNE_OK;
+    }
+    items = malloc(most_items(p, form) * sizeof *items);
+    if (!items) {
+        return encoding_no_memory(e);
+    }
+    n = decompose(p, form, items);
+    n = form & COMPOSE ? compose(items, n) : n;
+    i = (size_t)write_items(e, items, n, p);
+    free(items);
+    return (int)i;
+}
+
+static int run_nfc(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return normal_form(e, p, COMPOSE);
+}
+
+static int run_nfd(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return normal_form(e, p, 0);
+}
+
+static int run_nfkc(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return normal_form(e, p, COMPOSE | COMPATIBLE);
+}
+
+static int run_nfkd(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return normal_form(e, p, COMPATIBLE);
+}
+
+/* ---- one character at a time ---- */
+enum { DROP = 0x110000 };
+
+/* Rewrites each character through map: DROP, another character, or itself. */
+static int each_char(struct encoding *e, struct piece *p, uint32_t (*map)(uint32_t c))
+{
+    struct builder b;
+    size_t len;
+    uint32_t c;
+
+    builder_init(&b, e, p->len + p->len / 8);
+    for (size_t i = 0; i < p->len; i += len) {
+        struct span span;
+        uint32_t to;
+
+        len = unicode_decode(p->s + i, p->len - i, &c);
+        to = map(c);
+        span = piece_span(p, i, len);
+        if (to != DROP) {
+            builder_add_char(&b, to, span);
+        }
+        if (c == 0x130 && to == 'i') {
+            builder_add_char(&b, 0x307,
+                             span); /* the one letter whose lower case is two characters */
+        }
+    }
+    return builder_finish(&b, p);
+}
+
+static uint32_t lower(uint32_t c)
+{
+    return c == 0x130 ? 'i' : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+}
+
+static uint32_t without_mark(uint32_t c)
+{
+    return unicode_is_mark(c) ? DROP : c;
+}
+
+/* SentencePiece's nmt rules, in the reference's reading. */
+static uint32_t nmt(uint32_t c)
+{
+    if ((c >= 1 && c <= 8) || c == 0xb || (c >= 0xe && c <= 0x1f) || c == 0x7f || c == 0x8f ||
+        c == 0x9f) {
+        return DROP;
+    }
+    if (c == 9 || c == 0xa || c == 0xc || c == 0xd || c == 0x1680 || (c >= 0x200b && c <= 0x200f) ||
+        c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd) {
+        return ' ';
+    }
+    return c;
+}
+
+static int run_lowercase(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return each_char(e, p, lower);
+}
+
+static int run_strip_accents(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return each_char(e, p, without_mark);
+}
+
+static int run_nmt(struct encoding *e, const struct step *step, struct piece *p)
+{
+    return each_char(e, p, nmt);
+}
+
+/* ---- Strip ---- */
+static int load_strip(struct step *step, const json_t *json, struct attune_error *err)
+{
+    step->start = json_flag(json, "strip_left", true);
+    step->stop = json_flag(json, "strip_right", true);
+    return ATTUNE_OK;
+}
+
+static int run_strip(struct encoding *e, const struct step *step, struct piece *p)
+{
+    size_t start = 0, end = p->len, n;
+    uint32_t c;
+
+    while (step->start && (n = unicode_decode(p->s + start, p->len - start, &c)) > 0 &&
+           unicode_is_space(c)) {
+        start += n;
+    }
+    while (step->stop && end > start) {
+        size_t at = end - 1;
+
+        while (at > start && (p->s[at] & 0xc0) == 0x80) {
+            at--;
+        }
+        if (unicode_decode(p->s + at, end - at, &c) == 0 || !unicode_is_space(c)) {
+            break;
+        }
+        end = at;
+    }
+    *p = piece_part(p, start, end);
+    return ATTUNE_OK;
+}
+
+const struct step_type normalizer_types[] = {
+    {"Prepend", load_prepend, .normalize = run_prepend},
+    {"Replace", load_replace, .normalize = normalizer_replace},
+    {"NFC", NULL, .normalize = run_nfc},
+    {"NFD", NULL, .normalize = run_nfd},
+    {"NFKC", NULL, .normalize = run_nfkc},
+    {"NFKD", NULL, .normalize = run_nfkd},
+    {"Lowercase", NULL, .normalize = run_lowercase},
+    {"StripAccents", NULL, .normalize = run_strip_accents},
+    {"Nmt", NULL, .normalize = run_nmt},
+    {"Strip", load_strip, .normalize = run_strip},
+    {NULL},
+};
