@@ -1,7 +1,7 @@
 /* Reads files through zlib, which passes by what is not compressed. */
 #include <config.h>
 
-#include "gzip.h"
+#include "engine/gzip.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -7,7 +7,7 @@
  * so that the classes do not depend on the library's idea of them. */
 #include <config.h>
 
-#include "regex.h"
+#include "engine/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "gguf.h"
-#include "regex.h"
-#include "tokenizer.h"
-#include "tokenizer_parts.h"
-#include "unicode.h"
+#include "engine/gguf.h"
+#include "engine/regex.h"
+#include "engine/tokenizer.h"
+#include "engine/tokenizer_parts.h"
+#include "engine/unicode.h"
 
 #define TOKENIZER(name) extern const struct tokenizer_ops tokenizer_##name;
 #include "engine/tables.inc"

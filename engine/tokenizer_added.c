@@ -5,13 +5,13 @@
  * first, wherever it stands, then shorter ones between (as llama.cpp partitions). */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "regex.h"
-#include "unicode.h"
+#include "engine/regex.h"
+#include "engine/unicode.h"
 
 struct trie_node {
     uint32_t child, sibling; /* 0: none */

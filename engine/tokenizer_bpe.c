@@ -2,13 +2,13 @@
  * A merge is a row of a hash table: (left id, right id) -> rank and the id of both together. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_merge.h"
-#include "unicode.h"
+#include "engine/tokenizer_merge.h"
+#include "engine/unicode.h"
 
 struct merge {
     attune_token left, right, id; /* left < 0: empty */

@@ -2,9 +2,9 @@
  * bytes for U+0100 and on, in order. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
-#include "unicode.h"
+#include "engine/unicode.h"
 
 static bool stands_for_itself(uint32_t c)
 {

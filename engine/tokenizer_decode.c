@@ -1,13 +1,13 @@
 /* Decoders: a list of spellings that becomes text, step by step as in Hugging Face tokenizers. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "regex.h"
-#include "unicode.h"
+#include "engine/regex.h"
+#include "engine/unicode.h"
 
 enum { PLAIN_ONLY = 1, NEVER_PREFIXED = 2, CLEANUP = 4 };
 

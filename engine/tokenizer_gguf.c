@@ -1,9 +1,9 @@
 /* Tokenizers of GGUF files. */
 #include <config.h>
 
-#include "tokenizer.h"
+#include "engine/tokenizer.h"
 
-#include "gguf.h"
+#include "engine/gguf.h"
 
 int tokenizer_from_gguf(struct attune_tokenizer **out, const struct gguf *file,
                         struct attune_error *err)

@@ -1,15 +1,15 @@
 /* tokenizer.json: the file of Hugging Face tokenizers, 0.8 to 0.22. */
 #include <config.h>
 
-#include "tokenizer.h"
+#include "engine/tokenizer.h"
 
 #include <attune/digest.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "gzip.h"
-#include "tokenizer_parts.h"
+#include "engine/gzip.h"
+#include "engine/tokenizer_parts.h"
 
 enum { LARGEST_FILE = 256 << 20 };
 
@@ -96,9 +96,7 @@ static int load_added(struct attune_tokenizer *tk, const json_t *entry, struct a
     }
     if (status == ATTUNE_OK) {
         tk->vocab.added[id] = 1;
-        if (special) {
-            tk->vocab.kind[id] = ATTUNE_TOKEN_SPECIAL;
-        }
+        tk->vocab.kind[id] = special ? ATTUNE_TOKEN_SPECIAL : ATTUNE_TOKEN_ADDED;
         status = added_add(&tk->added, id, s, len, flags, err);
     }
     return status;

@@ -2,7 +2,7 @@
  * lines); long ones keep the pairs in a heap and the symbols in a linked list. */
 #include <config.h>
 
-#include "tokenizer_merge.h"
+#include "engine/tokenizer_merge.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef ATTUNE_ENGINE_TOKENIZER_MERGE_H
 #define ATTUNE_ENGINE_TOKENIZER_MERGE_H
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 struct symbol {
     attune_token id;     /* ATTUNE_TOKEN_NONE: not in the vocabulary as it stands */

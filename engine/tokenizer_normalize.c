@@ -3,14 +3,14 @@
  * character covers that character, what is inserted covers the character before it. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-#include "regex.h"
-#include "unicode.h"
+#include "engine/regex.h"
+#include "engine/unicode.h"
 
 static struct span start_of(const struct piece *p)
 {

@@ -1,12 +1,12 @@
 /* Pieces of text that remember where they come from, and the memory of one call. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "unicode.h"
+#include "engine/unicode.h"
 
 struct arena_block {
     struct arena_block *before;

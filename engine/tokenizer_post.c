@@ -2,12 +2,12 @@
  * that leave out the spaces at the ends of a token. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "unicode.h"
+#include "engine/unicode.h"
 
 enum { TRIM = 1, PREFIX_SPACE = 2 };
 enum { MOST_ITEMS = 64 };

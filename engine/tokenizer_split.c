@@ -2,13 +2,13 @@
  * calls "behavior" (what becomes of the text that matched) is one small machine for all of them. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "regex.h"
-#include "unicode.h"
+#include "engine/regex.h"
+#include "engine/unicode.h"
 
 enum behavior {
     REMOVED,

@@ -1,12 +1,12 @@
 /* Steps: found by the name tokenizer.json gives them, loaded, and run one after the other. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "regex.h"
+#include "engine/regex.h"
 
 enum { DEEPEST = 16, MOST = 256 }; /* Sequences in Sequences, steps in a stage */
 

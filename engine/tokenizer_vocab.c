@@ -2,7 +2,7 @@
  * back. */
 #include <config.h>
 
-#include "tokenizer_parts.h"
+#include "engine/tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  */
 #include <config.h>
 
-#include "unicode.h"
+#include "engine/unicode.h"
 
 #include <string.h>
 #include <utf8proc.h>

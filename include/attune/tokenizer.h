@@ -65,7 +65,13 @@ const char *attune_token_piece(const struct attune_tokenizer *tk, attune_token i
 /* Id of a vocabulary spelling, or ATTUNE_TOKEN_NONE. */
 attune_token attune_token_find(const struct attune_tokenizer *tk, const char *piece);
 
-enum attune_token_kind { ATTUNE_TOKEN_NORMAL, ATTUNE_TOKEN_SPECIAL, ATTUNE_TOKEN_BYTE, ATTUNE_TOKEN_UNUSED };
+enum attune_token_kind {
+    ATTUNE_TOKEN_NORMAL,
+    ATTUNE_TOKEN_SPECIAL, /* begin, end, mask, ...: no text */
+    ATTUNE_TOKEN_BYTE,    /* one byte of a text that has no other token */
+    ATTUNE_TOKEN_UNUSED,  /* no such id, or one the model was never shown */
+    ATTUNE_TOKEN_ADDED    /* text that is looked for before the model, but no special token */
+};
 enum attune_token_kind attune_token_kind(const struct attune_tokenizer *tk, attune_token id);
 
 size_t attune_tokenizer_size(const struct attune_tokenizer *tk);       /* ids are 0 .. size-1 */
