@@ -342,6 +342,44 @@ static void the_order_of_stages_matters(void **state)
     finish(&trace, chain);
 }
 
+static void a_cut_on_the_very_edge_removes(void **state)
+{
+    const float flat[] = {2, 2, 2, 2};
+    struct attune_trace trace;
+    struct attune_chain *chain = apply(&trace, "top_p=0.75", flat, 4);
+
+    assert_int_equal(trace.n_kept, 3); /* what goes is 0.25, which is not more than 1 - 0.75 */
+    assert_int_equal(trace.removed_by[3], 5);
+    finish(&trace, chain);
+    chain = apply(&trace, "top_p=0", flat, 4);
+    assert_int_equal(trace.n_kept, 1);
+    assert_int_equal(trace.kept[0], 0);
+    finish(&trace, chain);
+    chain = apply(&trace, "min_p=1", flat, 4);
+    assert_int_equal(trace.n_kept, 4);
+    finish(&trace, chain);
+    chain = apply(&trace, "top_k=1", flat, 4);
+    assert_int_equal(trace.n_kept, 4);
+    finish(&trace, chain);
+}
+
+static void ties_that_rounding_makes_go_by_id(void **state)
+{
+    float logits[] = {1.95f, 0, -5};
+    struct attune_trace trace;
+    struct attune_chain *chain;
+
+    while (logits[0] / 0.9f != nextafterf(logits[0], 3) / 0.9f) {
+        logits[0] = nextafterf(logits[0], 3);
+    }
+    logits[1] = nextafterf(logits[0], 3);
+    chain = apply(&trace, "order=top_p,temperature top_p=0.99 temperature=0.9", logits, 3);
+    assert_int_equal(trace.n_kept, 2);
+    assert_true(trace.p[0] == trace.p[1]);
+    assert_int_equal(trace.kept[0], 0);
+    finish(&trace, chain);
+}
+
 static void zero_temperature_takes_the_likeliest_survivor(void **state)
 {
     const float logits[] = {1, 4, 4, 9, -2};
@@ -493,6 +531,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_chain_equals_its_twin),
         cmocka_unit_test(the_order_of_stages_matters),
+        cmocka_unit_test(a_cut_on_the_very_edge_removes),
+        cmocka_unit_test(ties_that_rounding_makes_go_by_id),
         cmocka_unit_test(zero_temperature_takes_the_likeliest_survivor),
         cmocka_unit_test(near_zero_temperature_does_not_overflow),
         cmocka_unit_test(biases_ban_force_and_shift),
