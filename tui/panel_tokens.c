@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view.h"
+#include "strip.h"
 
 enum colouring { COLOUR_PLAIN, COLOUR_SURPRISAL, COLOUR_RANK, COLOUR_ENTROPY, COLOUR_COUNT };
 static const char *const colour_names[COLOUR_COUNT] = {"plain", "surprisal", "rank", "entropy"};
@@ -25,45 +25,6 @@ struct tokens_state {
     size_t top; /* first row of the strip shown */
     int columns, rows;
 };
-
-struct spot { /* where a token is drawn */
-    size_t row;
-    int x, columns;
-};
-
-static size_t n_prompt(const struct workbench *b)
-{
-    return bench_n_tokens(b) - b->n_steps;
-}
-
-/* Spots of all tokens for a width; [n], freed by the caller, NULL without memory. */
-static struct spot *place_tokens(const struct workbench *b, int columns, size_t *n_rows)
-{
-    size_t n = bench_n_tokens(b), row = 0;
-    struct spot *spots = malloc((n + 1) * sizeof *spots);
-    char bytes[VIEW_BYTES];
-    bool special;
-    int x = 0;
-
-    for (size_t i = 0; spots && i < n; i++) {
-        size_t len = view_position_bytes(b, i, bytes, &special);
-        int width = text_columns(bytes, len), mark = i == n_prompt(b);
-        width = width < 1 ? 1 : width < columns - mark ? width : columns - mark;
-        width = width < 1 ? 1 : width;
-        if (x > 0 && x + mark + width > columns) {
-            row++;
-            x = 0;
-        }
-        spots[i] = (struct spot){row, x + mark, width};
-        x += mark + width;
-        if (!special && len > 0 && memchr(bytes, '\n', len)) {
-            row++;
-            x = 0;
-        }
-    }
-    *n_rows = n > 0 && spots ? spots[n - 1].row + 1 : 0;
-    return spots;
-}
 
 static double most_bits(const struct workbench *b)
 {
@@ -84,55 +45,25 @@ static float shade(const struct workbench *b, const struct attune_step *step, en
     return (float)(v < 0 ? 0 : v > 1 ? 1 : v);
 }
 
-static struct style token_style(const struct workbench *b, const struct canvas *c, size_t i,
-                                bool special, enum colouring colour)
+static struct style token_style(const void *context, const struct canvas *c, size_t i, bool special)
 {
+    const struct panel *panel = context;
+    const struct tokens_state *state = panel->state;
+    const struct workbench *b = panel->bench;
     struct style s = style_of(c, special ? ROLE_SPECIAL : i % 2 ? ROLE_TOKEN_ODD : ROLE_TOKEN_EVEN);
 
-    if (i < n_prompt(b)) {
+    if (i == b->token_cursor) {
+        return style_of(c, ROLE_SELECT);
+    }
+    if (i < strip_prompt(b)) {
         return s;
     }
-    if (colour != COLOUR_PLAIN) {
-        return style_heat(c, shade(b, &b->steps[i - n_prompt(b)], colour), RAMP_VIRIDIS);
+    if (state->colour != COLOUR_PLAIN) {
+        return style_heat(c, shade(b, &b->steps[i - strip_prompt(b)], state->colour), RAMP_VIRIDIS);
     }
     s.fg = style_of(c, ROLE_OUTPUT).fg;
     s.attrs |= ATTR_BOLD;
     return s;
-}
-
-static void draw_strip(const struct panel *panel, struct canvas *c, struct rect r,
-                       const struct spot *spots)
-{
-    const struct workbench *b = panel->bench;
-    struct tokens_state *s = panel->state;
-    size_t n = bench_n_tokens(b);
-    char bytes[VIEW_BYTES];
-    bool special;
-
-    for (size_t i = 0; i < n; i++) {
-        struct rect cell;
-        struct style style;
-        size_t len;
-        int y = (int)((long)spots[i].row - (long)s->top);
-        if (spots[i].row < s->top || y >= r.rows) {
-            continue;
-        }
-        len = view_position_bytes(b, i, bytes, &special);
-        style = i == b->token_cursor ? style_of(c, ROLE_SELECT)
-                                     : token_style(b, c, i, special, s->colour);
-        cell = (struct rect){r.y + y, r.x + spots[i].x, 1, spots[i].columns};
-        if (cell.cols > r.cols - spots[i].x) {
-            cell.cols = r.cols - spots[i].x;
-        }
-        if (i == n_prompt(b)) {
-            canvas_text(c, r, y, spots[i].x - 1, "\u25b8", 3, style_of(c, ROLE_ACCENT));
-        }
-        if (special) {
-            canvas_text(c, cell, 0, 0, bytes, len, style);
-        } else {
-            view_token(c, cell, 0, 0, bytes, len, style);
-        }
-    }
 }
 
 /* Which block a token of the composed prompt came from: "shot 2 answer", "template (query)". */
@@ -176,18 +107,18 @@ static void draw_identity(const struct workbench *b, struct canvas *c, struct re
     if (!special) {
         x += view_pair(c, r, y, x, "bytes", view_hex(hex, sizeof hex, bytes, len));
     }
-    if (i < n_prompt(b)) {
+    if (i < strip_prompt(b)) {
         if (!b->replayed && !b->tokens.special[i]) {
             snprintf(text, sizeof text, "%zu-%zu", b->tokens.start[i], b->tokens.end[i]);
             x += view_pair(c, r, y, x, "at", text);
         }
-        canvas_print(c, r, y, x, style_of(c, ROLE_DIM), "%s", origin(text, b, i));
+        view_clip(c, r, y, x, style_of(c, ROLE_DIM), origin(text, b, i));
     }
 }
 
 static void draw_measure(const struct workbench *b, struct canvas *c, struct rect r, int y)
 {
-    const struct attune_step *step = &b->steps[b->token_cursor - n_prompt(b)];
+    const struct attune_step *step = &b->steps[b->token_cursor - strip_prompt(b)];
     char p[VIEW_NUMBER], raw[VIEW_NUMBER], text[64];
     int x = 0;
 
@@ -233,7 +164,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     struct tokens_state *s = panel->state;
     struct workbench *b = panel->bench;
     size_t n = bench_n_tokens(b), n_rows;
-    bool on_run = n > 0 && b->token_cursor >= n_prompt(b);
+    bool on_run = n > 0 && b->token_cursor >= strip_prompt(b);
     bool legend = s->colour != COLOUR_PLAIN && inside.rows >= 5;
     int foot = inside.rows < 3 ? 0 : 1 + (on_run && inside.rows >= 4) + legend;
     struct rect r = view_rows(inside, 0, inside.rows - foot);
@@ -252,12 +183,12 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     }
     s->columns = inside.cols;
     s->rows = r.rows;
-    spots = place_tokens(b, inside.cols, &n_rows);
+    spots = strip_place(b, inside.cols, &n_rows);
     if (!spots) {
         return;
     }
     s->top = view_scroll(s->top, spots[b->token_cursor].row, n_rows, r.rows);
-    draw_strip(panel, c, r, spots);
+    strip_draw(b, c, r, spots, s->top, token_style, panel);
     free(spots);
     if (legend) {
         draw_legend(b, c, inside, inside.rows - foot, s->colour);
@@ -275,37 +206,11 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     const struct workbench *b = panel->bench;
 
     if (b->n_steps == 0) {
-        snprintf(out, capacity, "Tokens \u00b7 %zu", n_prompt(b));
+        snprintf(out, capacity, "Tokens \u00b7 %zu", strip_prompt(b));
         return;
     }
-    snprintf(out, capacity, "Tokens \u00b7 %zu prompt + %zu run%s", n_prompt(b), b->n_steps,
+    snprintf(out, capacity, "Tokens \u00b7 %zu prompt + %zu run%s", strip_prompt(b), b->n_steps,
              b->replayed ? " (replayed)" : "");
-}
-
-/* The token one row up or down whose middle is nearest. */
-static size_t vertical(const struct panel *panel, bool down)
-{
-    const struct tokens_state *s = panel->state;
-    const struct workbench *b = panel->bench;
-    size_t n = bench_n_tokens(b), n_rows, best = b->token_cursor, wanted;
-    struct spot *spots = place_tokens(b, s->columns > 0 ? s->columns : 40, &n_rows);
-    int centre, distance = 1 << 30;
-
-    if (!spots || n == 0 || (!down && spots[b->token_cursor].row == 0)) {
-        free(spots);
-        return best;
-    }
-    wanted = spots[b->token_cursor].row + (down ? 1 : (size_t)-1);
-    centre = 2 * spots[b->token_cursor].x + spots[b->token_cursor].columns;
-    for (size_t i = 0; i < n; i++) {
-        int off = abs(2 * spots[i].x + spots[i].columns - centre);
-        if (spots[i].row == wanted && off < distance) {
-            distance = off;
-            best = i;
-        }
-    }
-    free(spots);
-    return best;
 }
 
 /* A token of the run brings its own distribution with it. */
@@ -314,53 +219,31 @@ static void go(struct panel *panel, size_t to)
     struct workbench *b = panel->bench;
 
     bench_move_cursor(b, (long)to - (long)b->token_cursor);
-    if (b->n_steps > 0 && b->token_cursor >= n_prompt(b) && b->state != BENCH_GENERATING) {
-        bench_use_step(b, b->token_cursor - n_prompt(b));
+    if (b->n_steps > 0 && b->token_cursor >= strip_prompt(b) && b->state != BENCH_GENERATING) {
+        bench_use_step(b, b->token_cursor - strip_prompt(b));
     }
 }
 
 static bool move(struct panel *panel, enum view_move move)
 {
     struct tokens_state *s = panel->state;
-    size_t at = panel->bench->token_cursor, n = bench_n_tokens(panel->bench);
 
-    if (move == VIEW_STAY || n == 0) {
-        return move != VIEW_STAY;
+    if (move == VIEW_STAY) {
+        return false;
     }
-    switch (move) {
-    case VIEW_LEFT: at = at > 0 ? at - 1 : 0; break;
-    case VIEW_RIGHT: at = at + 1 < n ? at + 1 : at; break;
-    case VIEW_FIRST: at = 0; break;
-    case VIEW_LAST: at = n - 1; break;
-    case VIEW_UP:
-    case VIEW_DOWN: at = vertical(panel, move == VIEW_DOWN); break;
-    default:
-        for (int i = 0; i + 1 < s->rows; i++) {
-            bench_move_cursor(panel->bench, (long)vertical(panel, move == VIEW_PAGE_DOWN) -
-                                                (long)panel->bench->token_cursor);
-        }
-        at = panel->bench->token_cursor;
-        break;
-    }
-    go(panel, at);
+    go(panel, strip_moved(panel->bench, move, panel->bench->token_cursor, s->columns, s->rows));
     return true;
 }
 
 static bool click(struct panel *panel, const struct key *key)
 {
     struct tokens_state *s = panel->state;
-    const struct workbench *b = panel->bench;
-    size_t n_rows, row = s->top + (size_t)(key->y - panel->inside.y);
-    struct spot *spots = place_tokens(b, s->columns > 0 ? s->columns : 40, &n_rows);
-    int x = key->x - panel->inside.x;
+    size_t at = strip_at(panel->bench, s->columns, s->top + (size_t)(key->y - panel->inside.y),
+                         key->x - panel->inside.x);
 
-    for (size_t i = 0; spots && i < bench_n_tokens(b); i++) {
-        if (spots[i].row == row && x >= spots[i].x && x < spots[i].x + spots[i].columns) {
-            go(panel, i);
-            break;
-        }
+    if (at != SIZE_MAX) {
+        go(panel, at);
     }
-    free(spots);
     return true;
 }
 

@@ -102,28 +102,53 @@ static void fill_steps(struct workbench *b)
     b->tokens_per_s = 103.4;
 }
 
+/* Half of what is left goes to the first token, the rest falls with the distance. */
+static float weight(size_t q, size_t k)
+{
+    double sum = 0, mine = 0;
+
+    for (size_t i = 0; i <= q; i++) {
+        double w = i == 0 ? 2 : 1.0 / (double)(1 + (q - i) + (q * 7 + i * 3) % 5);
+        sum += w;
+        mine = i == k ? w : mine;
+    }
+    return (float)(mine / sum);
+}
+
+void fixture_attention(struct workbench *b, const struct attention_request *r)
+{
+    struct attention_view *a = &b->attention;
+    size_t n = bench_n_tokens(b), nq = r->q1 - r->q0, nk = r->k1 - r->k0;
+
+    free(a->cells);
+    free(a->row);
+    a->request = *r;
+    a->revision = b->answered;
+    a->n_tokens = n;
+    a->cells = malloc((size_t)r->rows * (size_t)r->cols * sizeof *a->cells);
+    a->row = calloc(n, sizeof *a->row);
+    for (size_t i = 0; i < (size_t)r->rows * (size_t)r->cols; i++) {
+        a->cells[i] = NAN;
+    }
+    for (size_t q = r->q0; q < r->q1; q++) {
+        for (size_t k = r->k0; k < r->k1 && k <= q; k++) {
+            float *cell = &a->cells[(q - r->q0) * (size_t)r->rows / nq * (size_t)r->cols +
+                                    (k - r->k0) * (size_t)r->cols / nk];
+            *cell = *cell >= weight(q, k) ? *cell : weight(q, k);
+        }
+    }
+    for (size_t k = 0; k <= r->cursor; k++) {
+        a->row[k] = weight(r->cursor, k);
+    }
+}
+
 static void fill_attention(struct workbench *b)
 {
     size_t n = bench_n_tokens(b);
-    struct attention_view *a = &b->attention;
+    const struct attention_request whole = {
+        .q1 = n, .k1 = n, .rows = (int)n, .cols = (int)n, .cursor = n - 1};
 
-    a->request = (struct attention_request){
-        .layer = 1, .head = 0, .q1 = n, .k1 = n, .rows = (int)n, .cols = (int)n, .cursor = n - 1};
-    a->revision = b->answered;
-    a->n_tokens = n;
-    a->cells = malloc(n * n * sizeof *a->cells);
-    a->row = malloc(n * sizeof *a->row);
-    for (size_t q = 0; q < n; q++) {
-        float sum = 0;
-        for (size_t k = 0; k < n; k++) {
-            a->cells[q * n + k] = k > q ? NAN : k == 0 ? 2.0f : 1.0f / (float)(1 + (q - k));
-            sum += k > q ? 0 : a->cells[q * n + k];
-        }
-        for (size_t k = 0; k <= q; k++) {
-            a->cells[q * n + k] /= sum;
-        }
-    }
-    memcpy(a->row, a->cells + (n - 1) * n, n * sizeof *a->row);
+    fixture_attention(b, &whole);
 }
 
 static void fill_runs(struct workbench *b)

@@ -1,0 +1,469 @@
+/* Rows are queries, columns are keys: row q, column k is the share of token k in what token q takes
+ * in. In a cell that covers several tokens stands the largest of their weights, so no peak is lost;
+ * the row under the cursor is always exact. */
+#include <config.h>
+
+#include "attention_view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "strip.h"
+
+const char *const attention_scales[SCALE_COUNT] = {"linear", "log", "rank", "per row"};
+
+enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8 };
+static const double least_log = 1e-4; /* where the log scale begins */
+
+int attention_head_rows(struct rect inside)
+{
+    return inside.rows >= 10 ? 3 : inside.rows >= 6 ? 2 : inside.rows >= 4 ? 1 : 0;
+}
+
+int attention_foot_rows(struct rect inside)
+{
+    return inside.rows >= 9 ? 2 : inside.rows >= 3 ? 1 : 0;
+}
+
+/* The window of `n` tokens that a zoom leaves, around the cursor. */
+static void window(size_t *from, size_t *to, size_t first, size_t n, size_t cursor, int zoom)
+{
+    size_t size = n - first;
+
+    for (int i = 0; i < zoom && size / 2 >= FEWEST_IN_SIGHT; i++) {
+        size /= 2;
+    }
+    *from = cursor > first + size / 2 ? cursor - size / 2 : first;
+    if (*from + size > n) {
+        *from = n - size;
+    }
+    *to = *from + size;
+}
+
+static size_t least(size_t a, int b)
+{
+    return b < 0 ? 0 : a < (size_t)b ? a : (size_t)b;
+}
+
+struct attention_map attention_layout(const struct workbench *b, const struct attention_look *look,
+                                      const struct canvas *c, struct rect inside)
+{
+    size_t n = bench_n_tokens(b), nq, nk;
+    int head = attention_head_rows(inside);
+    struct attention_map m = {
+        .area = {head, 0, inside.rows - head - attention_foot_rows(inside), inside.cols}};
+    struct attention_request *r = &m.request;
+
+    r->layer = look->layer;
+    r->head = look->head;
+    r->cursor = b->token_cursor < n ? b->token_cursor : n ? n - 1 : 0;
+    if (n == 0 || m.area.rows < 1 || m.area.cols < 1) {
+        return m;
+    }
+    if (look->mode != ATTENTION_MAP) { /* the row is always there; the column has to be asked for */
+        r->q1 = n;
+        r->k0 = r->cursor;
+        r->k1 = r->cursor + 1;
+        r->rows = (int)n;
+        r->cols = 1;
+        return m;
+    }
+    window(&r->q0, &r->q1, 0, n, r->cursor, look->zoom);
+    window(&r->k0, &r->k1, look->hide_first && n > 1, n, look->key < n ? look->key : n - 1,
+           look->zoom);
+    nq = r->q1 - r->q0;
+    nk = r->k1 - r->k0;
+    m.half = nq > (size_t)m.area.rows && canvas_has_half_blocks(c);
+    m.label_columns = inside.cols < 34 ? 0 : m.half ? 1 : LABEL_COLUMNS;
+    m.area.x = m.label_columns;
+    m.area.cols -= m.label_columns;
+    m.cell_columns = !m.half && 2 * nk <= (size_t)m.area.cols ? 2 : 1;
+    r->rows = (int)least(nq, m.half ? 2 * m.area.rows : m.area.rows);
+    r->cols = (int)least(nk, m.area.cols / m.cell_columns);
+    return m;
+}
+
+bool attention_same_request(const struct attention_request *a, const struct attention_request *b)
+{
+    return a->layer == b->layer && a->head == b->head && a->q0 == b->q0 && a->q1 == b->q1 &&
+           a->k0 == b->k0 && a->k1 == b->k1 && a->rows == b->rows && a->cols == b->cols &&
+           a->cursor == b->cursor;
+}
+
+/* ---- values to shades ---- */
+
+struct shades {
+    enum attention_scale scale;
+    float most;
+    const float *values;
+    float *sorted; /* [n] for the rank scale */
+    size_t n;
+};
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static struct shades make_shades(enum attention_scale scale, const float *values, size_t n)
+{
+    struct shades s = {.scale = scale, .values = values};
+
+    if (scale == SCALE_RANK) {
+        s.sorted = malloc((n + 1) * sizeof *s.sorted);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i])) {
+            continue;
+        }
+        s.most = values[i] > s.most ? values[i] : s.most;
+        if (s.sorted) {
+            s.sorted[s.n] = values[i];
+        }
+        s.n++;
+    }
+    if (s.sorted) {
+        qsort(s.sorted, s.n, sizeof *s.sorted, compare_floats);
+    }
+    return s;
+}
+
+/* The share of values below this one. */
+static float rank_of(const struct shades *s, float v)
+{
+    size_t low = 0, high = s->n;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s->sorted[middle] < v) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return s->n > 1 ? (float)low / (float)(s->n - 1) : 1;
+}
+
+static float shade(const struct shades *s, float v, float row_most)
+{
+    double most = s->scale == SCALE_ROW ? row_most : s->most;
+
+    if (isnan(v) || most <= 0) {
+        return v;
+    }
+    if (s->scale == SCALE_RANK && s->sorted) {
+        return rank_of(s, v);
+    }
+    if (s->scale == SCALE_LOG) {
+        double low = most > least_log ? least_log : most / 10;
+        return v <= low ? 0 : (float)(log(v / low) / log(most / low));
+    }
+    return (float)(v / most);
+}
+
+static float most_of_row(const float *row, int n)
+{
+    float most = 0;
+
+    for (int i = 0; i < n; i++) {
+        most = row[i] > most ? row[i] : most;
+    }
+    return most;
+}
+
+/* ---- the lines around the picture ---- */
+
+static void draw_token(const struct workbench *b, struct canvas *c, struct rect cell, size_t i,
+                       struct style s)
+{
+    char bytes[VIEW_BYTES];
+    bool special;
+    size_t len = view_position_bytes(b, i, bytes, &special);
+
+    view_token(c, cell, 0, 0, bytes, len, s);
+}
+
+static int put_token(const struct workbench *b, struct canvas *c, struct rect r, int y, int x,
+                     size_t i, struct style s)
+{
+    char bytes[VIEW_BYTES];
+    bool special;
+    size_t len = view_position_bytes(b, i, bytes, &special);
+
+    return view_token(c, r, y, x, bytes, len, s);
+}
+
+static void draw_heading(const struct workbench *b, const struct attention_look *look,
+                         struct canvas *c, struct rect r, int y)
+{
+    const struct attune_model_info *info = attune_model_info(b->model);
+    struct style dim = style_of(c, ROLE_DIM), value = style_of(c, ROLE_VALUE);
+    int x = canvas_print(c, r, y, 0, dim, "layer ");
+
+    x += canvas_print(c, r, y, x, value, "%d", look->layer + 1);
+    x += canvas_print(c, r, y, x, dim, r.cols < 34 ? "/%d head " : " of %d, head ", info->n_layers);
+    x += canvas_print(c, r, y, x, value, "%d", look->head + 1);
+    x += canvas_print(c, r, y, x, dim, r.cols < 34 ? "/%d" : " of %d", info->n_heads);
+    if (look->mode == ATTENTION_MAP) {
+        canvas_print(c, r, y, x, dim,
+                     r.cols < 48 ? ", rows q, columns k" : ", rows query, columns key");
+        return;
+    }
+    x += canvas_print(c, r, y, x, style_of(c, ROLE_ACCENT),
+                      look->mode == ATTENTION_FROM ? ", from " : ", to ");
+    x += put_token(b, c, r, y, x, b->token_cursor, style_of(c, ROLE_SELECT));
+    canvas_print(c, r, y, x, dim,
+                 look->mode == ATTENTION_FROM ? ": what it looks at" : ": who looks at it");
+}
+
+static void draw_legend(const struct attention_look *look, const struct attention_map *map,
+                        const struct shades *s, struct canvas *c, struct rect r, int y)
+{
+    const struct attention_request *q = &map->request;
+    char low[VIEW_NUMBER], high[VIEW_NUMBER];
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", attention_scales[look->scale]);
+
+    strcpy(low, "0");
+    snprintf(high, sizeof high, "%.3f", (double)s->most);
+    if (look->scale == SCALE_LOG) {
+        snprintf(low, sizeof low, "%g", s->most > least_log ? least_log : (double)s->most / 10);
+    } else if (look->scale == SCALE_RANK) {
+        strcpy(low, "lowest");
+        strcpy(high, "highest");
+    } else if (look->scale == SCALE_ROW) {
+        strcpy(high, "row's most");
+    }
+    x += view_ramp(c, r, y, x, r.cols < 48 ? 8 : 16, low, high, look->ramp) + 1;
+    if (look->mode == ATTENTION_MAP) {
+        size_t rows = (q->q1 - q->q0 + (size_t)q->rows - 1) / (size_t)q->rows;
+        size_t cols = (q->k1 - q->k0 + (size_t)q->cols - 1) / (size_t)q->cols;
+        if (rows > 1 || cols > 1) {
+            x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), " cell: most of %zux%zu", rows,
+                              cols);
+        }
+    }
+    if (look->hide_first) {
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), " first hidden");
+    }
+    if (look->zoom > 0 && look->mode == ATTENTION_MAP) {
+        canvas_print(c, r, y, x, style_of(c, ROLE_DIM), " q %zu-%zu k %zu-%zu", q->q0 + 1, q->q1,
+                     q->k0 + 1, q->k1);
+    }
+}
+
+/* "12 ·great looks at 4 ·film: 0.3123" */
+static void draw_weight(const struct workbench *b, const struct attention_look *look,
+                        struct canvas *c, struct rect r, int y)
+{
+    const struct attention_view *a = &b->attention;
+    size_t q = a->request.cursor, k = look->mode == ATTENTION_MAP ? look->key : q;
+    struct style dim = style_of(c, ROLE_DIM);
+    int x;
+
+    if (look->mode != ATTENTION_MAP || k >= a->n_tokens) {
+        return;
+    }
+    x = canvas_print(c, r, y, 0, dim, "%zu ", q + 1);
+    x += put_token(b, c, r, y, x, q, style_of(c, ROLE_SELECT));
+    x += canvas_print(c, r, y, x, dim, r.cols < 44 ? " at %zu " : " looks at %zu ", k + 1);
+    x += put_token(b, c, r, y, x, k, style_of(c, ROLE_SELECT));
+    if (k > q && a->row[k] == 0) {
+        canvas_print(c, r, y, x, dim, r.cols < 60 ? ": masked" : ": masked, it comes later");
+    } else {
+        canvas_print(c, r, y, x, style_of(c, ROLE_VALUE), ": %.4f", (double)a->row[k]);
+    }
+}
+
+/* The likeliest sources of the cursor's row, as many as fit. */
+static void draw_top(const struct workbench *b, const struct attention_look *look, struct canvas *c,
+                     struct rect r, int y)
+{
+    const struct attention_view *a = &b->attention;
+    bool *taken = calloc(a->n_tokens + 1, sizeof *taken);
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "most ");
+
+    for (int n = 0; taken && n < 12; n++) {
+        size_t best = a->n_tokens;
+        char bytes[VIEW_BYTES];
+        bool special;
+        for (size_t k = look->hide_first; k < a->n_tokens; k++) {
+            if (!taken[k] && a->row[k] > 0 && (best == a->n_tokens || a->row[k] > a->row[best])) {
+                best = k;
+            }
+        }
+        if (best == a->n_tokens) {
+            break;
+        }
+        taken[best] = true;
+        if (x + text_columns(bytes, view_position_bytes(b, best, bytes, &special)) + 5 > r.cols) {
+            break;
+        }
+        x += put_token(b, c, r, y, x, best, style_of(c, special ? ROLE_SPECIAL : ROLE_TEXT));
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_VALUE), " %.2f  ", (double)a->row[best]);
+    }
+    free(taken);
+}
+
+/* ---- the map ---- */
+
+/* The cell of a token in a window of n tokens over `cells`; -1 outside. */
+static int cell_of(size_t token, size_t from, size_t to, int cells)
+{
+    return token < from || token >= to ? -1 : (int)((token - from) * (size_t)cells / (to - from));
+}
+
+static void draw_axes(const struct workbench *b, const struct attention_look *look,
+                      const struct attention_map *map, struct canvas *c, struct rect inside)
+{
+    const struct attention_request *q = &b->attention.request;
+    struct rect top = view_rows(inside, map->area.y - 1, 1);
+    int row = cell_of(b->token_cursor, q->q0, q->q1, q->rows),
+        column = cell_of(look->key, q->k0, q->k1, q->cols);
+    int lines = map->half ? (q->rows + 1) / 2 : q->rows;
+
+    for (int y = 0; y < lines && map->label_columns > 1; y++) {
+        size_t token = q->q0 + (size_t)y * (q->q1 - q->q0) / (size_t)q->rows;
+        struct rect cell = {inside.y + map->area.y + y, inside.x, 1, map->label_columns - 1};
+        draw_token(b, c, cell, y == row ? b->token_cursor : token,
+                   style_of(c, y == row ? ROLE_SELECT : ROLE_DIM));
+    }
+    if (row >= 0 && map->label_columns > 0) {
+        canvas_text(c, inside, map->area.y + (map->half ? row / 2 : row), map->label_columns - 1,
+                    "\u25b8", 3, style_of(c, ROLE_ACCENT));
+    }
+    if (attention_head_rows(inside) < 3) {
+        return;
+    }
+    for (int x = 0; x < q->cols && map->cell_columns == 2; x++) {
+        struct rect cell = {top.y, top.x + map->area.x + 2 * x, top.rows, 2};
+        draw_token(b, c, cell, q->k0 + (size_t)x * (q->k1 - q->k0) / (size_t)q->cols,
+                   style_of(c, x == column ? ROLE_SELECT
+                               : x % 2     ? ROLE_TOKEN_ODD
+                                           : ROLE_DIM));
+    }
+    if (column >= 0 && map->cell_columns == 1) {
+        int x = map->area.x + column, label;
+        char bytes[VIEW_BYTES];
+        bool special;
+        label = text_columns(bytes, view_position_bytes(b, look->key, bytes, &special)) + 1;
+        canvas_text(c, top, 0, x, "\u25be", 3, style_of(c, ROLE_ACCENT));
+        put_token(b, c, top, 0,
+                  x + 1 + label <= top.cols ? x + 1
+                  : x - label > 0           ? x - label
+                                            : 0,
+                  look->key, style_of(c, ROLE_SELECT));
+    }
+}
+
+static void draw_cells(const struct workbench *b, const struct attention_look *look,
+                       const struct attention_map *map, const struct shades *s, struct canvas *c,
+                       struct rect inside, bool focused)
+{
+    const struct attention_request *q = &b->attention.request;
+    const float *cells = b->attention.cells; /* [rows, cols] */
+    struct rect r = view_rows(inside, map->area.y, map->area.rows);
+    int row = cell_of(b->token_cursor, q->q0, q->q1, q->rows),
+        column = cell_of(look->key, q->k0, q->k1, q->cols);
+    int step = map->half ? 2 : 1;
+
+    for (int y = 0; y < q->rows; y += step) {
+        const float *upper = cells + (size_t)y * (size_t)q->cols;
+        const float *lower = y + 1 < q->rows ? upper + q->cols : NULL;
+        float most = most_of_row(upper, q->cols),
+              lower_most = lower ? most_of_row(lower, q->cols) : 0;
+        for (int x = 0; x < q->cols; x++) {
+            float v = shade(s, upper[x], most);
+            int at = map->area.x + x * map->cell_columns;
+            if (map->half) {
+                canvas_heat_pair(c, r, y / 2, at, v, lower ? shade(s, lower[x], lower_most) : NAN,
+                                 look->ramp);
+                continue;
+            }
+            canvas_heat(c, r, y, at, map->cell_columns, v, look->ramp);
+            if (focused && y == row && x == column) {
+                canvas_text(c, r, y, at, map->cell_columns == 2 ? "[]" : "+",
+                            (size_t)map->cell_columns, style_heat(c, v, look->ramp));
+            }
+        }
+    }
+}
+
+/* ---- the text ---- */
+
+struct colouring {
+    const struct workbench *bench;
+    const struct attention_look *look;
+    const struct shades *shades;
+    const float *values; /* [n] by token */
+    size_t n;
+};
+
+static struct style text_style(const void *context, const struct canvas *c, size_t i, bool special)
+{
+    const struct colouring *k = context;
+    float v = i < k->n ? k->values[i] : NAN;
+
+    if (i == k->bench->token_cursor) {
+        return style_of(c, ROLE_SELECT);
+    }
+    if (isnan(v) || v == 0 || (i == 0 && k->look->hide_first)) {
+        return style_of(c, ROLE_DIM);
+    }
+    return style_heat(c, shade(k->shades, v, k->shades->most), k->look->ramp);
+}
+
+static void draw_text(const struct workbench *b, const struct attention_look *look,
+                      const struct shades *s, const float *values, size_t n, struct canvas *c,
+                      struct rect r)
+{
+    struct colouring k = {b, look, s, values, n};
+    size_t n_rows, top;
+    struct spot *spots = strip_place(b, r.cols, &n_rows);
+
+    if (!spots) {
+        return;
+    }
+    top = view_scroll(0, spots[b->token_cursor].row, n_rows, r.rows);
+    strip_draw(b, c, r, spots, top, text_style, &k);
+    free(spots);
+}
+
+void attention_draw(const struct workbench *b, const struct attention_look *look,
+                    const struct attention_map *map, struct canvas *c, struct rect inside,
+                    bool focused)
+{
+    const struct attention_view *a = &b->attention;
+    const struct attention_request *q = &a->request;
+    bool map_mode = look->mode == ATTENTION_MAP, by_row = look->mode == ATTENTION_FROM;
+    size_t n = map_mode ? (size_t)q->rows * (size_t)q->cols
+               : by_row ? a->n_tokens
+                        : (size_t)q->rows;
+    size_t skip = !map_mode && look->hide_first && n > 0;
+    const float *values = by_row ? a->row : a->cells;
+    struct shades s = make_shades(look->scale, values + skip, n - skip);
+    int head = attention_head_rows(inside), foot = attention_foot_rows(inside);
+
+    if (head >= 1) {
+        draw_heading(b, look, c, inside, 0);
+    }
+    if (head >= 2) {
+        draw_legend(look, map, &s, c, inside, 1);
+    }
+    if (map_mode) {
+        draw_axes(b, look, map, c, inside);
+        draw_cells(b, look, map, &s, c, inside, focused);
+    } else {
+        draw_text(b, look, &s, values, n, c, view_rows(inside, map->area.y, map->area.rows));
+    }
+    if (foot >= 1 && map_mode) {
+        draw_weight(b, look, c, inside, inside.rows - foot);
+    }
+    if (foot >= 2 || (foot == 1 && by_row)) {
+        draw_top(b, look, c, inside, inside.rows - 1);
+    }
+    free(s.sorted);
+}
