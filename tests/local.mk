@@ -28,6 +28,9 @@ check_PROGRAMS += \
 	%D%/prompts/text_test
 
 check_PROGRAMS += \
+	%D%/tui/cmd_models_test
+
+check_PROGRAMS += \
 	%D%/tui/canvas_test \
 	%D%/tui/input_test \
 	%D%/tui/palette_test

@@ -6,7 +6,9 @@ tui_parts += \
 	%D%/panel_prompt.c \
 	%D%/panel_tokens.c
 tui_parts += \
+	%D%/cmd_card.c \
 	%D%/cmd_detokenize.c \
+	%D%/cmd_models.c \
 	%D%/cmd_tokenize.c
 
 noinst_LIBRARIES += libtui.a
