@@ -9,11 +9,17 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/library.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
+	%D%/replay.c \
+	%D%/run.c \
 	%D%/sha256.c \
 	%D%/sha256.h \
 	%D%/shots.c \
 	%D%/store.c \
 	%D%/store.h \
+	%D%/step_json.c \
+	%D%/step_json.h \
+	%D%/store_export.c \
+	%D%/store_import.c \
 	%D%/store_node.c \
 	%D%/store_read.c \
 	%D%/store_remove.c \

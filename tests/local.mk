@@ -19,6 +19,7 @@ check_PROGRAMS += \
 	%D%/prompts/prompt_test \
 	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
+	%D%/prompts/store_export_test \
 	%D%/prompts/store_node_test \
 	%D%/prompts/store_read_test \
 	%D%/prompts/store_remove_test \

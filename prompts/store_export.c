@@ -1,0 +1,269 @@
+/* A session, or one run of it, as one JSON document:
+ *
+ *   {"format": "attune session", "version": 1, "session": {"name": ..., "created": ...},
+ *    "runs": [{"run": 3, "created": ..., "model": {...}, "engine": ..., "fast": false, "composed":
+ * ..., "prompt": ..., "path": [...], "chain": ..., "seed": "7", ..., "steps": [...]}, ...]}
+ *
+ * "path" is what the model read, in order: {"ids": [...]} for given tokens (with "decoder": true
+ * where the decoder's side begins, with "bytes" inside a text) and {"step": {...}, "chain": ...}
+ * for a step that a fork took over. Texts are as in json.h, 64-bit numbers strings of digits,
+ * doubles 17 digits. */
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "step_json.h"
+#include "store.h"
+
+static json_t *of_string(const char *string)
+{
+    return json_of_bytes(string, strlen(string));
+}
+
+static json_t *of_part(const struct path_part *part)
+{
+    json_t *object;
+    int bad = 0;
+
+    if (part->kind == NODE_STEP) {
+        return json_pack("{s:o, s:o}", "step", step_to_json(part->step), "chain",
+                         json_of_bytes(part->chain, part->chain_len));
+    }
+    object = json_pack("{s:o}", "ids", ids_to_json(part->ids, part->n));
+    if (object && part->kind == NODE_DECODER) {
+        bad = json_object_set_new(object, "decoder", json_true());
+    }
+    if (object && part->bytes) {
+        bad = bad || json_object_set_new(object, "bytes", json_of_bytes(part->bytes, part->len));
+    }
+    if (bad) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* The way to a run's base as a list; NULL with err set. */
+static json_t *of_path(struct attune_store *store, int64_t run, struct attune_error *err)
+{
+    struct path_part *path = NULL;
+    json_t *list = NULL;
+    int64_t base;
+    size_t n = 0;
+    int got = store_lookup(store, &base, "SELECT base FROM run WHERE id = ?", run, err);
+    int bad = got < 0 || store_load_path(store, base, &path, &n, err) != ATTUNE_OK;
+
+    if (!bad) {
+        list = json_array();
+        for (size_t i = 0; list && i < n; i++) {
+            if (json_array_append_new(list, of_part(&path[i]))) {
+                json_decref(list);
+                list = NULL;
+            }
+        }
+        if (!list) {
+            text_no_memory(err);
+        }
+    }
+    store_path_free(path, n);
+    return list;
+}
+
+static json_t *of_steps(struct attune_store *store, int64_t run, struct attune_error *err)
+{
+    struct attune_step *steps;
+    json_t *list;
+    size_t n;
+
+    if (attune_store_load_steps(store, run, &steps, &n, err) != ATTUNE_OK) {
+        return NULL;
+    }
+    list = json_array();
+    for (size_t i = 0; list && i < n; i++) {
+        if (json_array_append_new(list, step_to_json(&steps[i]))) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    free(steps);
+    if (!list) {
+        text_no_memory(err);
+    }
+    return list;
+}
+
+/* The prompt before any fork, as the run's row has it. */
+static json_t *of_prompt(struct attune_store *store, int64_t run, struct attune_error *err)
+{
+    struct query q;
+    json_t *value = NULL;
+    const char *bytes;
+    size_t len;
+
+    if (query_open(&q, store,
+                   "SELECT text.bytes FROM run JOIN text ON text.id = run.prompt WHERE run.id = ?",
+                   err) == ATTUNE_OK) {
+        query_int(&q, run);
+        if (query_step(&q, err) > 0) {
+            bytes = query_get_bytes(&q, 0, &len);
+            value = json_of_bytes(bytes, len);
+        }
+    }
+    query_close(&q);
+    return value;
+}
+
+static json_t *of_stops(const struct attune_run_record *record)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < record->n_stops; i++) {
+        if (json_array_append_new(list, of_string(record->stops[i]))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *of_record(const struct attune_run_record *r)
+{
+    return json_pack(
+        "{s:I, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s, "
+        "s:o}",
+        "run", (json_int_t)r->id, "created", of_string(r->created), "model", "path",
+        of_string(r->model_path), "name", of_string(r->model_name), "family",
+        of_string(r->model_family), "digest", json_of_u64(r->model_digest), "tokenizer",
+        json_of_u64(r->tokenizer_digest), "engine", of_string(r->engine), "fast", r->fast,
+        "composed", of_string(r->prompt_json), "chain", of_string(r->chain), "seed",
+        json_of_u64(r->seed), "first_step", json_of_u64(r->first_step), "max_tokens",
+        json_of_u64(r->max_tokens), "ignore_end", r->ignore_end, "stops", of_stops(r),
+        "stop_reason", store_stop_name(r->stop), "output",
+        r->stop == ATTUNE_STOP_NONE ? json_null() : json_of_bytes(r->output, r->output_len));
+}
+
+static json_t *of_run(struct attune_store *store, int64_t run, struct attune_error *err)
+{
+    struct attune_run_record record;
+    json_t *object, *prompt = NULL, *path = NULL, *steps = NULL;
+    int bad;
+
+    if (attune_store_load_run(store, run, &record, err) != ATTUNE_OK) {
+        return NULL;
+    }
+    object = of_record(&record);
+    bad = !object;
+    if (bad) {
+        text_no_memory(err);
+    }
+    bad = bad || !(prompt = of_prompt(store, run, err)) || !(path = of_path(store, run, err)) ||
+          !(steps = of_steps(store, run, err));
+    if (!bad &&
+        (json_object_set(object, "prompt", prompt) || json_object_set(object, "path", path) ||
+         json_object_set(object, "steps", steps))) {
+        text_no_memory(err);
+        bad = 1;
+    }
+    json_decref(prompt);
+    json_decref(path);
+    json_decref(steps);
+    attune_run_record_done(&record);
+    if (bad) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* The session's name and date, and its runs by age: those of `session`, or `run` alone. */
+static int find_runs(struct attune_store *store, struct text *ids, json_t **head,
+                     const char *session, int64_t run, struct attune_error *err)
+{
+    struct query q;
+    int got = 0, status = query_open(
+                     &q, store,
+                     "SELECT run.id, session.name, session.created FROM run JOIN session ON "
+                     "session.id = run.session WHERE iif(?1, run.id = ?1, session.name = ?2) ORDER "
+                     "BY run.id",
+                     err);
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, run);
+        query_text(&q, session);
+    }
+    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+        int64_t id = query_get_int(&q, 0);
+
+        text_add(ids, &id, sizeof id);
+        if (!*head) {
+            char *name = query_get_text(&q, 1), *created = query_get_text(&q, 2);
+
+            *head = name && created ? json_pack("{s:o, s:o}", "name", of_string(name), "created",
+                                                of_string(created))
+                                    : NULL;
+            free(name);
+            free(created);
+            status = *head ? ATTUNE_OK : text_no_memory(err);
+        }
+    }
+    query_close(&q);
+    if (status == ATTUNE_OK && got < 0) {
+        return -got;
+    }
+    if (status == ATTUNE_OK && ids->len == 0) {
+        return run ? attune_error_set(err, ATTUNE_NOT_FOUND, 0, "database %s: no run %lld",
+                                      store->path, (long long)run)
+                   : attune_error_set(err, ATTUNE_NOT_FOUND, 0, "database %s: no session %s",
+                                      store->path, session ? session : "");
+    }
+    return status == ATTUNE_OK && ids->failed ? text_no_memory(err) : status;
+}
+
+static int export(struct attune_store *store, const char *session, int64_t run, char **out,
+                  size_t *len, struct attune_error *err)
+{
+    json_t *head = NULL, *runs = json_array();
+    struct text ids = {0};
+    int status = runs ? find_runs(store, &ids, &head, session, run, err) : text_no_memory(err);
+
+    for (size_t at = 0; status == ATTUNE_OK && at < ids.len; at += sizeof run) {
+        json_t *one;
+
+        memcpy(&run, ids.data + at, sizeof run);
+        one = of_run(store, run, err);
+        if (!one) {
+            status = err && err->status ? err->status : ATTUNE_MEMORY;
+        } else if (json_array_append_new(runs, one)) {
+            status = text_no_memory(err);
+        }
+    }
+    text_done(&ids);
+    if (status == ATTUNE_OK) {
+        return json_write(out, len,
+                          json_pack("{s:s, s:i, s:o, s:o}", "format", "attune session", "version",
+                                    1, "session", head, "runs", runs),
+                          err);
+    }
+    json_decref(head);
+    json_decref(runs);
+    return status;
+}
+
+int attune_store_export(struct attune_store *store, const char *session, int64_t run, char **out,
+                        size_t *len, struct attune_error *err)
+{
+    struct attune_error own = {0};
+    int status = store_execute(store, "BEGIN", err); /* one state of the file throughout */
+
+    *out = NULL;
+    if (status == ATTUNE_OK) {
+        status = export(store, session, run, out, len, &own);
+        if (err && status != ATTUNE_OK) {
+            *err = own;
+        }
+        store_execute(store, "ROLLBACK", NULL);
+    }
+    return status;
+}
