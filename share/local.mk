@@ -43,3 +43,6 @@ dist_prompt_examples_DATA = \
 	%D%/prompts/examples/summary.json \
 	%D%/prompts/examples/translate-sentence.json \
 	%D%/prompts/examples/translate-words.json
+
+# The configuration: installed to be read, compiled in to be used.
+dist_pkgdata_DATA = %D%/attune.conf

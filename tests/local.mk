@@ -33,7 +33,10 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/tui/canvas_test \
+	%D%/tui/conf_test \
 	%D%/tui/input_test \
+	%D%/tui/keymap_test \
+	%D%/tui/layout_test \
 	%D%/tui/palette_test
 
 check_PROGRAMS += \

@@ -36,6 +36,14 @@ libtui_a_SOURCES += \
 	%D%/canvas.h \
 	%D%/cells.c \
 	%D%/cells.h \
+	%D%/actions.def \
+	%D%/conf.c \
+	%D%/conf.h \
+	%D%/keymap.c \
+	%D%/keymap.h \
+	%D%/layout.c \
+	%D%/layout.h \
+	%D%/options.def \
 	%D%/input.c \
 	%D%/input.h \
 	%D%/palette.c \
@@ -54,6 +62,13 @@ libtui_a_SOURCES += \
 	%D%/prompt_view.h \
 	%D%/view.c \
 	%D%/view.h
+
+# The shipped configuration as strings: what people read is what is built in.
+BUILT_SOURCES += %D%/conf.inc
+CLEANFILES += %D%/conf.inc
+%D%/conf.inc: $(top_srcdir)/share/attune.conf
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)$(AWK) '{ gsub(/[\\"]/, "\\\\&"); printf "\"%s\",\n", $$0 }' $(top_srcdir)/share/attune.conf >$@
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc
