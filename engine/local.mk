@@ -74,7 +74,8 @@ libengine_a_SOURCES = $(engine_parts) \
 
 # Tokenizers.
 engine_parts += \
-	%D%/tokenizer_bpe.c
+	%D%/tokenizer_bpe.c \
+	%D%/tokenizer_spm.c
 libengine_a_SOURCES += \
 	%D%/gzip.c \
 	%D%/gzip.h \
@@ -93,6 +94,7 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_parts.h \
 	%D%/tokenizer_pieces.c \
 	%D%/tokenizer_post.c \
+	%D%/tokenizer_pretype.c \
 	%D%/tokenizer_split.c \
 	%D%/tokenizer_steps.c \
 	%D%/tokenizer_vocab.c \

@@ -38,7 +38,7 @@ struct attune_tokenizer *tokenizer_new(struct attune_error *err)
         attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
         return NULL;
     }
-    tk->bos = tk->eos = tk->pad = tk->mask = ATTUNE_TOKEN_NONE;
+    tk->bos = tk->eos = tk->pad = tk->mask = tk->unk = ATTUNE_TOKEN_NONE;
     return tk;
 }
 
@@ -221,9 +221,11 @@ static int encode_between(struct encoding *e, const struct piece *p)
             bytes.raw = true;
             bytes.bytes = e->tk->byte_level;
             status = e->tk->ops->encode(e, &bytes);
+            e->continued = true;
         }
         at = end;
     }
+    e->continued = false;
     return status;
 }
 

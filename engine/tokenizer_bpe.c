@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gguf.h"
 #include "engine/tokenizer_merge.h"
 #include "engine/unicode.h"
 
@@ -204,27 +205,9 @@ static int encode_word(struct encoding *e, const struct piece *p)
 static int encode(struct encoding *e, const struct piece *p)
 {
     const struct bpe *m = e->tk->model;
-    size_t done = 0;
-    int status = ATTUNE_OK;
+    bool whole = !m->cut || p->bytes || p->raw || (m->ignore_merges && find_whole(e, p) >= 0);
 
-    if (!m->cut || p->bytes || p->raw || (m->ignore_merges && find_whole(e, p) >= 0)) {
-        return encode_word(e, p);
-    }
-    for (size_t i = MARK; i + MARK <= p->len && status == ATTUNE_OK; i++) {
-        if (p->s[i] == mark[0] && memcmp(p->s + i, mark, MARK) == 0 &&
-            memcmp(p->s + i - MARK, mark, MARK) != 0) {
-            struct piece part = piece_part(p, done, i);
-
-            status = encode_word(e, &part);
-            done = i;
-        }
-    }
-    if (status == ATTUNE_OK) {
-        struct piece part = piece_part(p, done, p->len);
-
-        status = encode_word(e, &part);
-    }
-    return status;
+    return whole ? encode_word(e, p) : word_cut(e, p, encode_word);
 }
 
 /* ---- loading ---- */
@@ -289,8 +272,9 @@ static int add_merge(struct attune_tokenizer *tk, struct bpe *m, uint32_t rank, 
         free(joined);
     }
     if (a < 0 || b < 0 || id < 0) {
-        return attune_error_set(err, ATTUNE_FORMAT, 0, "merge %lu (\"%.40s\" and \"%.40s\") %s",
-                                (unsigned long)rank, left, right,
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "merge %lu (\"%.*s\" and \"%.*s\") %s",
+                                (unsigned long)rank, (int)(left_len < 40 ? left_len : 40), left,
+                                (int)(right_len < 40 ? right_len : 40), right,
                                 id < 0 && a >= 0 && b >= 0
                                     ? "makes a piece that the vocabulary lacks"
                                     : "names a piece that the vocabulary lacks");
@@ -400,11 +384,64 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     return status;
 }
 
+/* A merge as GGUF spells it: the first space that is not the first byte parts it. */
+static int load_gguf_merge(struct attune_tokenizer *tk, struct bpe *m, const struct gguf_text *text,
+                           uint32_t rank, struct attune_error *err)
+{
+    const char *space = text->len > 2 ? memchr(text->s + 1, ' ', text->len - 1) : NULL;
+    size_t n = space ? (size_t)(space - text->s) : 0;
+
+    if (!space) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "merge %lu is no pair", (unsigned long)rank);
+    }
+    return add_merge(tk, m, rank, text->s, n, space + 1, text->len - n - 1, err);
+}
+
+static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err)
+{
+    const struct gguf_value *merges = gguf_find(file, "tokenizer.ggml.merges");
+    struct gguf_text pre = {"default", 7};
+    struct bpe *m = calloc(1, sizeof *m);
+    unsigned flags = 0;
+    int status;
+
+    tk->model = m;
+    if (!m) {
+        return no_memory(err);
+    }
+    m->unk = ATTUNE_TOKEN_NONE;
+    if (!merges || merges->type != GGUF_ARRAY || merges->of != GGUF_STRING) {
+        return attune_error_set(err, ATTUNE_FORMAT, merges ? merges->offset : 0,
+                                "tokenizer.ggml.merges is no list of merges");
+    }
+    gguf_get_text(file, "tokenizer.ggml.pre", &pre);
+    status = pretype_load(tk, pre.s, pre.len, &flags, err);
+    if (status == ATTUNE_OK) {
+        m->ignore_merges = flags & PRE_IGNORE_MERGES;
+        tk->add_bos = flags & PRE_ADD_BOS;
+        status = make_tables(tk, m, (size_t)merges->n, err);
+    }
+    for (uint64_t i = 0; i < merges->n && status == ATTUNE_OK; i++) {
+        status = load_gguf_merge(tk, m, &merges->texts[i], (uint32_t)i, err);
+    }
+    for (size_t i = 0; i < tk->added.n && (flags & PRE_MASK_LSTRIP); i++) {
+        tk->added.at[i].flags |= strcmp(tk->added.at[i].text, "<mask>") == 0 ? ADDED_LSTRIP : 0;
+    }
+    if (status == ATTUNE_OK) {
+        status =
+            steps_load_text(&tk->decoders, "{\"type\": \"ByteLevel\", \"ordinary_only\": true}",
+                            decoder_types, "decoder", "decoders", err);
+    }
+    return status;
+}
+
 const struct tokenizer_ops tokenizer_bpe = {
     .name = "bpe",
     .type = "BPE",
     .bytes = true,
+    .gguf = "gpt2",
     .from_json = from_json,
+    .from_gguf = from_gguf,
     .encode = encode,
     .done = done,
 };

@@ -9,7 +9,7 @@
 #include "engine/regex.h"
 #include "engine/unicode.h"
 
-enum { PLAIN_ONLY = 1, NEVER_PREFIXED = 2, CLEANUP = 4 };
+enum { ORDINARY_ONLY = 1, NEVER_PREFIXED = 2, CLEANUP = 4 };
 
 static int no_memory(const struct decoding *d)
 {
@@ -17,6 +17,12 @@ static int no_memory(const struct decoding *d)
 }
 
 /* ---- ByteLevel ---- */
+static int load_byte_level(struct step *step, const json_t *json, struct attune_error *err)
+{
+    step->flags = json_flag(json, "ordinary_only", false) ? ORDINARY_ONLY : 0; /* GGUF */
+    return ATTUNE_OK;
+}
+
 static size_t bytes_of(const char *s, size_t len, char *out)
 {
     size_t n = 0, k;
@@ -43,22 +49,11 @@ static int run_byte_level(struct decoding *d, const struct step *step)
         if (!s) {
             return no_memory(d);
         }
-        if (!(step->flags & PLAIN_ONLY) || d->tk->vocab.kind[t->id] == ATTUNE_TOKEN_NORMAL) {
+        if (!(step->flags & ORDINARY_ONLY) || d->tk->vocab.kind[t->id] == ATTUNE_TOKEN_NORMAL) {
             t->len = bytes_of(t->s, t->len, s);
             t->s = s;
         }
     }
-    return ATTUNE_OK;
-}
-
-int decoder_add_byte_level(struct steps *steps, struct attune_error *err)
-{
-    struct step *step = steps_add(steps, step_type_find(decoder_types, "ByteLevel"));
-
-    if (!step) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-    }
-    step->flags = PLAIN_ONLY;
     return ATTUNE_OK;
 }
 
@@ -341,7 +336,7 @@ static int run_bpe(struct decoding *d, const struct step *step)
 }
 
 const struct step_type decoder_types[] = {
-    {"ByteLevel", NULL, .decode = run_byte_level},
+    {"ByteLevel", load_byte_level, .decode = run_byte_level},
     {"ByteFallback", NULL, .decode = run_byte_fallback},
     {"Fuse", NULL, .decode = run_fuse},
     {"Strip", load_strip, .decode = run_strip},

@@ -36,6 +36,27 @@ struct word *word_slot(struct encoding *e, const char *s, size_t len, bool *know
     return slot;
 }
 
+int word_cut(struct encoding *e, const struct piece *p,
+             int (*encode)(struct encoding *e, const struct piece *p))
+{
+    static const char mark[] = "\xe2\x96\x81";
+    enum { MARK = 3 };
+    struct piece part;
+    size_t done = 0;
+    int status = ATTUNE_OK;
+
+    for (size_t i = 1; i + MARK <= p->len && status == ATTUNE_OK; i++) {
+        if (p->s[i] == mark[0] && memcmp(p->s + i, mark, MARK) == 0 &&
+            (i < MARK || memcmp(p->s + i - MARK, mark, MARK) != 0)) {
+            part = piece_part(p, done, i);
+            status = encode(e, &part);
+            done = i;
+        }
+    }
+    part = piece_part(p, done, p->len);
+    return status ? status : encode(e, &part);
+}
+
 struct joint {
     uint32_t rank;
     attune_token id;

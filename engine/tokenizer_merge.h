@@ -29,4 +29,9 @@ struct word {
 enum { WORD_LONGEST = 48 };
 struct word *word_slot(struct encoding *e, const char *s, size_t len, bool *known);
 
+/* Hands over the parts of p that begin with U+2581 after another character, each by itself: for
+ * models none of whose merges goes across such a place. */
+int word_cut(struct encoding *e, const struct piece *p,
+             int (*encode)(struct encoding *e, const struct piece *p));
+
 #endif

@@ -28,7 +28,7 @@ int normalizer_prepend(struct encoding *e, const char *s, size_t len, struct pie
     struct builder b;
     uint32_t c;
 
-    if (p->len == 0) {
+    if (p->len == 0 || e->continued) {
         return ATTUNE_OK;
     }
     builder_init(&b, e, p->len + len);

@@ -67,6 +67,7 @@ struct encoding {
     struct arena arena;
     struct regex_search *search; /* made when a pattern first asks */
     struct word_cache *cache;
+    bool continued; /* the piece goes on after bytes that are no UTF-8: nothing is put before it */
     struct attune_tokens *out;
     const char *first_text; /* of the first sequence, for the post-processors */
     size_t second;          /* tokens from here on are the second sequence's */
@@ -132,6 +133,9 @@ const struct step_type *step_type_find(const struct step_type *types, const char
  * kind names the stage in errors. */
 int steps_load(struct steps *steps, const json_t *json, const struct step_type *types,
                const char *kind, const char *list, struct attune_error *err);
+/* The same from the text of such JSON; for rules that no file spells out. */
+int steps_load_text(struct steps *steps, const char *json, const struct step_type *types,
+                    const char *kind, const char *list, struct attune_error *err);
 /* The pattern of Split and Replace: {"String": ...} becomes text, {"Regex": ...} regex. */
 int step_load_pattern(struct step *step, const json_t *json, struct attune_error *err);
 
@@ -140,14 +144,10 @@ int splitters_push(struct encoding *e, size_t index, const struct piece *p);
 int normalizers_run(struct encoding *e, struct piece *p);
 int normalizer_prepend(struct encoding *e, const char *s, size_t len, struct piece *p);
 int normalizer_replace(struct encoding *e, const struct step *step, struct piece *p);
-/* A Split that keeps matches and what is between them, as GGUF names its patterns. */
-int splitter_add_regex(struct steps *steps, const char *pattern, struct attune_error *err);
 int posts_run(struct encoding *e);
 int posts_check(const struct attune_tokenizer *tk, struct attune_error *err); /* its ids exist */
 int decoders_run(struct decoding *d);
 int decoding_fuse(struct decoding *d, const char *between); /* one text of all */
-int decoder_add_byte_level(struct steps *steps,
-                           struct attune_error *err); /* GGUF: ordinary tokens only */
 
 /* What stands around a text: an id, or one of the sequences. */
 enum { TEMPLATE_FIRST = -1, TEMPLATE_SECOND = -2 };
@@ -235,13 +235,20 @@ struct attune_tokenizer {
     struct vocab vocab;
     struct added added;
     struct steps normalizers, splitters, posts, decoders;
-    attune_token bos, eos, pad, mask;
-    bool keeps_bytes; /* bytes that are no UTF-8 have tokens */
-    bool byte_level;  /* the model sees bytes: pieces that are no UTF-8 go to it as such */
+    attune_token bos, eos, pad, mask, unk;
+    bool add_bos, add_eos, add_sep; /* GGUF: what is added where the file does not say */
+    bool keeps_bytes;               /* bytes that are no UTF-8 have tokens */
+    bool byte_level; /* the model sees bytes: pieces that are no UTF-8 go to it as such */
     uint64_t digest;
 };
 
 const struct tokenizer_ops *tokenizer_ops_at(size_t i); /* NULL past the end */
+/* Tokens, their kinds and the added ones from tokenizer.ggml.*. */
+int vocab_from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err);
+/* The patterns and habits that tokenizer.ggml.pre names. */
+enum { PRE_IGNORE_MERGES = 1, PRE_ADD_BOS = 2, PRE_MASK_LSTRIP = 4 };
+int pretype_load(struct attune_tokenizer *tk, const char *name, size_t len, unsigned *flags,
+                 struct attune_error *err);
 struct attune_tokenizer *tokenizer_new(struct attune_error *err);
 
 /* ---- byte-level spelling: every byte as one printable character ---- */

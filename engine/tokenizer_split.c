@@ -203,17 +203,6 @@ static int run_split(struct encoding *e, size_t index, const struct step *step,
                        : cut_by_text(&c, step->text, step->text_len, step->flags & INVERT);
 }
 
-int splitter_add_regex(struct steps *steps, const char *pattern, struct attune_error *err)
-{
-    struct step *step = steps_add(steps, step_type_find(splitter_types, "Split"));
-
-    if (!step) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-    }
-    step->behavior = ISOLATED;
-    return regex_compile(&step->regex, pattern, strlen(pattern), err);
-}
-
 /* ---- ByteLevel ---- */
 #define GPT2_PATTERN                                                                               \
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"

@@ -90,6 +90,17 @@ int steps_load(struct steps *steps, const json_t *json, const struct step_type *
     return !json || json_is_null(json) ? ATTUNE_OK : load(steps, json, types, kind, list, 0, err);
 }
 
+int steps_load_text(struct steps *steps, const char *json, const struct step_type *types,
+                    const char *kind, const char *list, struct attune_error *err)
+{
+    json_t *value = json_loads(json, 0, NULL);
+    int status = value ? steps_load(steps, value, types, kind, list, err)
+                       : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+
+    json_decref(value);
+    return status;
+}
+
 int step_load_pattern(struct step *step, const json_t *json, struct attune_error *err)
 {
     const json_t *pattern = json_object_get(json, "pattern");

@@ -132,8 +132,8 @@ int vocab_add(struct vocab *v, attune_token id, const char *s, size_t len, bool 
 
     if (status == ATTUNE_OK && v->offset[id] != UINT32_MAX) {
         return attune_error_set(err, ATTUNE_FORMAT, 0,
-                                "id %ld stands for both \"%.40s\" and \"%.40s\"", (long)id,
-                                v->text + v->offset[id], s);
+                                "id %ld stands for both \"%.40s\" and \"%.*s\"", (long)id,
+                                v->text + v->offset[id], (int)(len < 40 ? len : 40), s);
     }
     if (status == ATTUNE_OK && v->n_pieces * 2 >= v->n_slots) {
         status = rehash(v, err);
@@ -153,8 +153,8 @@ int vocab_add(struct vocab *v, attune_token id, const char *s, size_t len, bool 
     }
     slot = find_slot(v, s, len);
     if (*slot && !again) {
-        return attune_error_set(err, ATTUNE_FORMAT, 0, "\"%.80s\" has two ids, %lu and %ld", s,
-                                (unsigned long)*slot - 1, (long)id);
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "\"%.*s\" has two ids, %lu and %ld",
+                                (int)(len < 80 ? len : 80), s, (unsigned long)*slot - 1, (long)id);
     }
     memcpy(v->text + v->text_len, s, len);
     v->text[v->text_len + len] = '\0';
