@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	%D%/golden/sampling/sampling.safetensors
 
 EXTRA_DIST += \
+	%D%/golden/gguf/README.md \
 	%D%/golden/gguf/gpt2-f32/golden.json \
 	%D%/golden/gguf/gpt2-f32/golden.safetensors \
 	%D%/golden/gguf/gpt2-f32/model.gguf \
@@ -63,6 +64,7 @@ EXTRA_DIST += \
 	%D%/golden/gguf/llama-q8_0/golden.json \
 	%D%/golden/gguf/llama-q8_0/golden.safetensors \
 	%D%/golden/gguf/llama-q8_0/model.gguf \
+	%D%/golden/hf/README.md \
 	%D%/golden/hf/gpt2/config.json \
 	%D%/golden/hf/gpt2/generation_config.json \
 	%D%/golden/hf/gpt2/golden.safetensors \
