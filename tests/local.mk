@@ -14,6 +14,10 @@ check_PROGRAMS += \
 	%D%/engine/trace_test
 
 check_PROGRAMS += \
+	%D%/engine/family_test \
+	%D%/engine/model_test
+
+check_PROGRAMS += \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
