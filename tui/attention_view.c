@@ -209,8 +209,10 @@ static void draw_heading(const struct workbench *b, const struct attention_look 
     x += canvas_print(c, r, y, x, value, "%d", look->head + 1);
     x += canvas_print(c, r, y, x, dim, r.cols < 34 ? "/%d" : " of %d", info->n_heads);
     if (look->mode == ATTENTION_MAP) {
-        canvas_print(c, r, y, x, dim,
-                     r.cols < 48 ? ", rows q, columns k" : ", rows query, columns key");
+        canvas_print(c, r, y, x, dim, "%s",
+                     r.cols - x >= 24   ? ", rows query, columns key"
+                     : r.cols - x >= 16 ? ", rows q, cols k"
+                                        : ", q x k");
         return;
     }
     x += canvas_print(c, r, y, x, style_of(c, ROLE_ACCENT),

@@ -127,7 +127,7 @@ static bool make_flow(struct flow *f, const struct compose_block *block,
     return ok;
 }
 
-static bool add_row(struct layout *l, struct flow_row row)
+static bool add_row(struct flows *l, struct flow_row row)
 {
     if (l->n_rows == l->capacity) {
         size_t capacity = l->capacity ? 2 * l->capacity : 64;
@@ -142,7 +142,7 @@ static bool add_row(struct layout *l, struct flow_row row)
     return true;
 }
 
-static bool add_rows(struct layout *l, size_t block, int columns)
+static bool add_rows(struct flows *l, size_t block, int columns)
 {
     const struct flow *f = &l->flows[block];
     size_t n = edit_wrap(f->text, f->len, columns, NULL, 0);
@@ -163,7 +163,7 @@ static bool add_rows(struct layout *l, size_t block, int columns)
     return ok;
 }
 
-int layout_init(struct layout *l, const struct compose *c, int columns)
+int flows_init(struct flows *l, const struct compose *c, int columns)
 {
     memset(l, 0, sizeof *l);
     l->flows = calloc(c->now->n, sizeof *l->flows);
@@ -174,14 +174,14 @@ int layout_init(struct layout *l, const struct compose *c, int columns)
         l->n_flows = i + 1;
         if (!make_flow(&l->flows[i], &c->now->blocks[i], &c->now->form) ||
             !add_rows(l, i, columns)) {
-            layout_done(l);
+            flows_done(l);
             return ATTUNE_MEMORY;
         }
     }
     return ATTUNE_OK;
 }
 
-void layout_done(struct layout *l)
+void flows_done(struct flows *l)
 {
     for (size_t i = 0; i < l->n_flows; i++) {
         free(l->flows[i].text);
@@ -228,7 +228,7 @@ bool flow_nearest(const struct flow *f, const struct flow_row *row, size_t offse
     return best != (size_t)-1;
 }
 
-size_t layout_row(const struct layout *l, size_t block, size_t offset)
+size_t flows_row(const struct flows *l, size_t block, size_t offset)
 {
     size_t found = 0;
 

@@ -2,7 +2,7 @@
  *
  *   "Review: " form | "I loved it" text | "\nSentiment: " form | "positive" answer | "\n\n" closing
  *
- * A layout borrows nothing: it holds copies and stays valid until layout_done. */
+ * A layout borrows nothing: it holds copies and stays valid until flows_done. */
 #ifndef ATTUNE_TUI_FLOW_H
 #define ATTUNE_TUI_FLOW_H
 
@@ -32,14 +32,14 @@ struct flow_row {
     size_t start, end; /* bytes of the flow */
 };
 
-struct layout {
+struct flows {
     struct flow *flows; /* [n_flows] one a block */
     struct flow_row *rows;
     size_t n_flows, n_rows, capacity;
 };
 
-int layout_init(struct layout *l, const struct compose *c, int columns); /* 0 or ATTUNE_MEMORY */
-void layout_done(struct layout *l);
+int flows_init(struct flows *l, const struct compose *c, int columns); /* 0 or ATTUNE_MEMORY */
+void flows_done(struct flows *l);
 
 /* Offset in the block's flow of a cursor in one of its fields. */
 size_t flow_offset(const struct flow *f, bool answer, size_t cursor);
@@ -47,6 +47,6 @@ size_t flow_offset(const struct flow *f, bool answer, size_t cursor);
  * edited. */
 bool flow_nearest(const struct flow *f, const struct flow_row *row, size_t offset, bool *answer,
                   size_t *cursor);
-size_t layout_row(const struct layout *l, size_t block, size_t offset);
+size_t flows_row(const struct flows *l, size_t block, size_t offset);
 
 #endif

@@ -1,9 +1,13 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 tui_parts =
 tui_parts += \
+	%D%/panel_attention.c \
+	%D%/panel_card.c \
 	%D%/panel_dist.c \
 	%D%/panel_knobs.c \
+	%D%/panel_output.c \
 	%D%/panel_prompt.c \
+	%D%/panel_sessions.c \
 	%D%/panel_tokens.c
 tui_parts += \
 	%D%/cmd_card.c \
@@ -51,6 +55,8 @@ libtui_a_SOURCES += \
 	%D%/term.h
 
 libtui_a_SOURCES += \
+	%D%/attention_view.c \
+	%D%/attention_view.h \
 	%D%/compose.c \
 	%D%/compose.h \
 	%D%/dist_view.c \
@@ -60,6 +66,8 @@ libtui_a_SOURCES += \
 	%D%/panel.c \
 	%D%/prompt_view.c \
 	%D%/prompt_view.h \
+	%D%/strip.c \
+	%D%/strip.h \
 	%D%/view.c \
 	%D%/view.h
 

@@ -445,7 +445,7 @@ static bool action(struct panel *panel, const char *name, const char *arg)
         int ticks = (int)view_long(arg, 1);
         return turn(panel, name[0] == 'm' ? ticks : -ticks);
     }
-    if (strcmp(name, "reset") == 0) {
+    if (strcmp(name, "knob_reset") == 0) {
         return reset(panel, arg && strcmp(arg, "all") == 0);
     }
     if (strcmp(name, "knob") == 0) {

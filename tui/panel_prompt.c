@@ -166,17 +166,17 @@ static bool move(struct prompt_state *s, enum edit_motion motion)
  * passed over. */
 static bool move_rows(struct prompt_state *s, long by)
 {
-    struct layout l;
+    struct flows l;
     struct flow_row *row;
     size_t offset, at, cursor;
     bool answer;
     long step = by < 0 ? -1 : 1;
 
-    if (layout_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
+    if (flows_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
         return true;
     }
     offset = flow_offset(&l.flows[s->at.block], s->at.answer, edit_cursor(field(s)));
-    at = layout_row(&l, s->at.block, offset);
+    at = flows_row(&l, s->at.block, offset);
     row = &l.rows[at];
     if (s->goal < 0) {
         s->goal = text_columns(l.flows[row->block].text + row->start, offset - row->start);
@@ -191,7 +191,7 @@ static bool move_rows(struct prompt_state *s, long by)
             by -= step;
         }
     }
-    layout_done(&l);
+    flows_done(&l);
     return true;
 }
 
@@ -300,7 +300,7 @@ static bool control_key(struct panel *panel, uint32_t letter)
 static bool mouse_key(struct panel *panel, const struct key *key)
 {
     struct prompt_state *s = panel->state;
-    struct layout l;
+    struct flows l;
     struct flow_row *row;
     size_t at = s->top + (size_t)(key->y - panel->inside.y), cursor;
     bool answer;
@@ -309,7 +309,7 @@ static bool mouse_key(struct panel *panel, const struct key *key)
         return move_rows(s, key->button == 64 ? -3 : 3);
     }
     if (!key->press || key->drag || key->button != 0 || key->y < panel->inside.y ||
-        layout_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
+        flows_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
         return false;
     }
     if (at < l.n_rows && !l.rows[at].head) {
@@ -322,7 +322,7 @@ static bool mouse_key(struct panel *panel, const struct key *key)
             s->goal = -1;
         }
     }
-    layout_done(&l);
+    flows_done(&l);
     return true;
 }
 

@@ -81,7 +81,7 @@ static const char *block_name(char out[VIEW_NUMBER], const struct compose *c, si
 }
 
 /* "● Shot 1 ────────────── 14 tokens · 60 B" */
-static void draw_heading(const struct prompt_view *v, const struct layout *l, struct canvas *c,
+static void draw_heading(const struct prompt_view *v, const struct flows *l, struct canvas *c,
                          struct rect r, int y, size_t i)
 {
     const struct compose_block *block = &v->compose->now->blocks[i];
@@ -145,7 +145,7 @@ static struct style part_style(const struct canvas *c, const struct compose_bloc
     return s;
 }
 
-static void draw_row(const struct prompt_view *v, const struct layout *l, struct canvas *c,
+static void draw_row(const struct prompt_view *v, const struct flows *l, struct canvas *c,
                      struct rect r, int y, const struct flow_row *row)
 {
     const struct flow *f = &l->flows[row->block];
@@ -172,7 +172,7 @@ static void draw_row(const struct prompt_view *v, const struct layout *l, struct
     }
 }
 
-static void place_cursor(const struct prompt_view *v, const struct layout *l, struct canvas *c,
+static void place_cursor(const struct prompt_view *v, const struct flows *l, struct canvas *c,
                          struct rect r, size_t cursor_row, size_t offset)
 {
     const struct flow_row *row = &l->rows[cursor_row];
@@ -241,7 +241,7 @@ static void draw_budget(const struct prompt_view *v, struct canvas *c, struct re
 }
 
 /* One sentence about what is sent, the gravest first; NULL if there is nothing to say. */
-static const char *warning(const struct workbench *b, const struct layout *l, enum role *role)
+static const char *warning(const struct workbench *b, const struct flows *l, enum role *role)
 {
     const struct flow *query = &l->flows[l->n_flows - 1];
     size_t bos = 0;
@@ -267,7 +267,7 @@ static const char *warning(const struct workbench *b, const struct layout *l, en
 
 void prompt_view_draw(struct prompt_view *v, struct canvas *c, struct rect inside)
 {
-    struct layout l;
+    struct flows l;
     struct edit *field = compose_field(v->compose, v->at.block, v->at.answer);
     size_t offset, cursor_row;
     const char *warn;
@@ -275,14 +275,14 @@ void prompt_view_draw(struct prompt_view *v, struct canvas *c, struct rect insid
     int foot = inside.rows >= 5, rows;
     struct rect r;
 
-    if (layout_init(&l, v->compose, prompt_view_columns(inside)) != ATTUNE_OK) {
+    if (flows_init(&l, v->compose, prompt_view_columns(inside)) != ATTUNE_OK) {
         return;
     }
     warn = warning(v->bench, &l, &role);
     rows = inside.rows - foot - (warn && inside.rows >= 7);
     r = view_rows(inside, 0, rows);
     offset = flow_offset(&l.flows[v->at.block], v->at.answer, edit_cursor(field));
-    cursor_row = layout_row(&l, v->at.block, offset);
+    cursor_row = flows_row(&l, v->at.block, offset);
     v->top = view_scroll(v->top, cursor_row, l.n_rows, rows);
     if (v->top == cursor_row && v->top > 0 && rows > 1 && l.rows[v->top - 1].head) {
         v->top--; /* the block's heading comes with its first row */
@@ -302,5 +302,5 @@ void prompt_view_draw(struct prompt_view *v, struct canvas *c, struct rect insid
     if (foot) {
         draw_budget(v, c, inside, inside.rows - 1);
     }
-    layout_done(&l);
+    flows_done(&l);
 }

@@ -1,0 +1,291 @@
+/* Every run that was saved, newest first: replay it, have it computed again and compared, put it
+ * back into the composer, or remove it. */
+#include <config.h>
+
+#include "panel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prompt_view.h"
+#include "view.h"
+
+struct sessions_state {
+    size_t selected, top;
+    int rows;
+    char search[128];
+    bool asked;        /* for the list as it is */
+    int64_t asked_run; /* the newest run then: another one is a reason to ask again */
+    int64_t to_remove; /* asked once; the second time it goes */
+};
+
+static const struct attune_run_record *selected(const struct panel *panel)
+{
+    const struct sessions_state *s = panel->state;
+
+    return s->selected < panel->bench->n_runs ? &panel->bench->runs[s->selected] : NULL;
+}
+
+static void ask(struct panel *panel)
+{
+    struct sessions_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    bool newer = !b->replayed && b->run != s->asked_run && b->state != BENCH_GENERATING;
+
+    if (b->worker && (!s->asked || newer)) {
+        s->asked = true;
+        s->asked_run = b->replayed ? s->asked_run : b->run;
+        bench_list_runs(b, s->search[0] ? s->search : NULL);
+    }
+}
+
+/* One line of a text, without its line breaks at either end. */
+static const char *line_of(const char *text, size_t *len)
+{
+    while (*text == '\n') {
+        text++;
+    }
+    *len = strcspn(text, "\n");
+    return text;
+}
+
+/* What tells one run from another: how many shots, and the query (what comes before it is often the
+ * same). */
+static int draw_prompt(struct canvas *c, struct rect r, const struct attune_run_record *run)
+{
+    struct attune_prompt prompt;
+    char shots[VIEW_NUMBER];
+    const char *line;
+    size_t len;
+    int x = 0;
+
+    if (run->prompt_json && *run->prompt_json &&
+        attune_prompt_from_json(&prompt, run->prompt_json, strlen(run->prompt_json), NULL) ==
+            ATTUNE_OK) {
+        x = canvas_print(c, r, 0, 0, style_of(c, ROLE_DIM), "%s ",
+                         prompt_view_shots(shots, attune_prompt_shots(&prompt)));
+        line = line_of(prompt.blocks[prompt.n - 1].text, &len);
+        x += canvas_text(c, r, 0, x, line, len, style_of(c, ROLE_QUERY));
+        attune_prompt_done(&prompt);
+        return x;
+    }
+    line = line_of(run->prompt_text ? run->prompt_text : "", &len);
+    return canvas_text(c, r, 0, x, line, len, style_of(c, ROLE_QUERY));
+}
+
+static void draw_output(struct canvas *c, struct rect r, const struct attune_run_record *run)
+{
+    int x = 0;
+
+    for (size_t at = 0; at < run->output_len && x < r.cols; at++) {
+        size_t from = at;
+        while (at < run->output_len && run->output[at] != '\n') {
+            at++;
+        }
+        x += canvas_text(c, r, 0, x, run->output + from, at - from, style_of(c, ROLE_TEXT));
+        if (at < run->output_len) {
+            x += canvas_text(c, r, 0, x, "\u21b5", 3, style_of(c, ROLE_DIM));
+        }
+    }
+}
+
+/* "2026-11-21T04:30:00Z" -> "11-21 04:30" */
+static void draw_time(struct canvas *c, struct rect r, int y, int x, const char *created)
+{
+    if (created && strlen(created) >= 16) {
+        canvas_print(c, r, y, x, style_of(c, ROLE_DIM), "%.5s %.5s", created + 5, created + 11);
+    }
+}
+
+static struct rect cell(struct rect r, int y, int x, int cols)
+{
+    cols = cols < r.cols - x ? cols : r.cols - x;
+    return (struct rect){r.y + y, r.x + x, 1, cols > 0 ? cols : 0};
+}
+
+static void draw_run(const struct panel *panel, struct canvas *c, struct rect r, int y, size_t i)
+{
+    const struct sessions_state *s = panel->state;
+    const struct workbench *b = panel->bench;
+    const struct attune_run_record *run = &b->runs[i];
+    bool chosen = i == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 96;
+    int x = 0, left = r.cols, half;
+
+    canvas_print(c, r, y, x, style_of(c, chosen && panel->focused ? ROLE_SELECT : ROLE_VALUE),
+                 "%s%4lld",
+                 chosen              ? "\u25b8"
+                 : run->id == b->run ? "\u2022"
+                                     : " ",
+                 (long long)run->id);
+    x += 6;
+    if (r.cols >= 40) {
+        draw_time(c, r, y, x, run->created);
+        x += 12;
+    }
+    if (shows_model) {
+        canvas_print(c, cell(r, y, x, 15), 0, 0, style_of(c, ROLE_DIM), "%s", run->model_name);
+        x += 16;
+    }
+    if (wide) {
+        left = r.cols - 18;
+        canvas_print(c, r, y, left, style_of(c, ROLE_DIM), " %4zu %s", run->n_steps,
+                     run->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(run->stop));
+    }
+    half = (left - x - 3) * (wide ? 55 : 50) / 100;
+    draw_prompt(c, cell(r, y, x, half), run);
+    canvas_text(c, r, y, x + half + 1, "\u2192", 3, style_of(c, ROLE_DIM));
+    draw_output(c, cell(r, y, x + half + 3, left - x - half - 3), run);
+}
+
+static void draw_detail(const struct panel *panel, struct canvas *c, struct rect r, int y)
+{
+    const struct attune_run_record *run = selected(panel);
+    char text[160];
+    int x = 0;
+
+    if (!run) {
+        return;
+    }
+    x += view_pair(c, r, y, x, "model", run->model_name ? run->model_name : "");
+    snprintf(text, sizeof text, "%llu", (unsigned long long)run->seed);
+    x += view_pair(c, r, y, x, "seed", text);
+    view_clip(c, r, y, x, style_of(c, ROLE_DIM), run->chain ? run->chain : "");
+}
+
+static void draw(struct panel *panel, struct canvas *c, struct rect inside)
+{
+    struct sessions_state *s = panel->state;
+    const struct workbench *b = panel->bench;
+    int foot = inside.rows >= 4;
+    struct rect r = view_rows(inside, 0, inside.rows - foot);
+
+    ask(panel);
+    s->rows = r.rows;
+    s->selected = s->selected < b->n_runs ? s->selected : b->n_runs ? b->n_runs - 1 : 0;
+    if (b->n_runs == 0) {
+        if (s->search[0]) {
+            view_sentence(c, inside, 0, style_of(c, ROLE_DIM), "No run holds \"%s\".", s->search);
+        } else {
+            view_sentence(c, inside, 0, style_of(c, ROLE_DIM),
+                          "No run is saved yet: every run you start is kept here by itself.");
+        }
+        return;
+    }
+    s->top = view_scroll(s->top, s->selected, b->n_runs, r.rows);
+    for (int y = 0; y < r.rows && s->top + (size_t)y < b->n_runs; y++) {
+        draw_run(panel, c, r, y, s->top + (size_t)y);
+    }
+    if (foot) {
+        draw_detail(panel, c, inside, inside.rows - 1);
+    }
+}
+
+static void title_text(const struct panel *panel, char *out, size_t capacity)
+{
+    const struct sessions_state *s = panel->state;
+    size_t n = panel->bench->n_runs;
+
+    if (s->search[0]) {
+        snprintf(out, capacity, "Runs \u00b7 %zu with \"%s\"", n, s->search);
+    } else {
+        snprintf(out, capacity, "Runs \u00b7 %zu", n);
+    }
+}
+
+/* ---- actions ---- */
+
+static bool find(struct panel *panel, const char *arg)
+{
+    struct sessions_state *s = panel->state;
+
+    snprintf(s->search, sizeof s->search, "%s", arg ? arg : "");
+    s->asked = false;
+    s->selected = 0;
+    panel->bench->frame++;
+    return true;
+}
+
+static bool remove_run(struct panel *panel, const struct attune_run_record *run)
+{
+    struct sessions_state *s = panel->state;
+
+    if (s->to_remove != run->id) {
+        s->to_remove = run->id;
+        bench_say(panel->bench, false,
+                  "remove run %lld for good? the same key once more removes it",
+                  (long long)run->id);
+        return true;
+    }
+    s->to_remove = 0;
+    s->asked = false;
+    bench_remove_run(panel->bench, run->id);
+    return true;
+}
+
+static bool move(struct panel *panel, enum view_move move)
+{
+    struct sessions_state *s = panel->state;
+
+    if (move == VIEW_STAY || move == VIEW_LEFT || move == VIEW_RIGHT) {
+        return false;
+    }
+    s->selected = view_moved(move, s->selected, panel->bench->n_runs, s->rows);
+    s->to_remove = 0;
+    panel->bench->frame++;
+    return true;
+}
+
+static bool action(struct panel *panel, const char *name, const char *arg)
+{
+    const struct attune_run_record *run = selected(panel);
+
+    if (strcmp(name, "find") == 0) {
+        return find(panel, arg);
+    }
+    if (strcmp(name, "run_replay") == 0 || strcmp(name, "run_verify") == 0) {
+        if (run) {
+            bench_replay(panel->bench, run->id, name[4] == 'v');
+        }
+        return true;
+    }
+    if (strcmp(name, "run_restore") == 0) {
+        if (run) {
+            bench_restore(panel->bench, run->id);
+        }
+        return true;
+    }
+    if (strcmp(name, "run_remove") == 0) {
+        return !run || remove_run(panel, run);
+    }
+    return move(panel, view_move_of_action(name));
+}
+
+static bool key(struct panel *panel, const struct key *key)
+{
+    struct sessions_state *s = panel->state;
+    size_t row = s->top + (size_t)(key->y - panel->inside.y);
+
+    if (key->kind == KEY_MOUSE && key->press && key->button == 0) {
+        if (row < panel->bench->n_runs) {
+            s->selected = row;
+            panel->bench->frame++;
+        }
+        return true;
+    }
+    if (key->kind == KEY_NAMED && key->code == NAMED_ENTER) {
+        return action(panel, "run_replay", NULL);
+    }
+    return move(panel, view_move_of_key(key));
+}
+
+const struct panel_ops panel_sessions = {
+    .name = "sessions",
+    .title = "Runs",
+    .help = "every saved run: replay, verify bit for bit, put back into the composer",
+    .state_size = sizeof(struct sessions_state),
+    .title_text = title_text,
+    .draw = draw,
+    .key = key,
+    .action = action,
+};
