@@ -75,7 +75,8 @@ libengine_a_SOURCES = $(engine_parts) \
 # Tokenizers.
 engine_parts += \
 	%D%/tokenizer_bpe.c \
-	%D%/tokenizer_spm.c
+	%D%/tokenizer_spm.c \
+	%D%/tokenizer_wordpiece.c
 libengine_a_SOURCES += \
 	%D%/gzip.c \
 	%D%/gzip.h \
@@ -99,7 +100,8 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_steps.c \
 	%D%/tokenizer_vocab.c \
 	%D%/unicode.c \
-	%D%/unicode.h
+	%D%/unicode.h \
+	%D%/unicode_bert.c
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

@@ -317,7 +317,7 @@ static uint32_t lower(uint32_t c)
 
 static uint32_t without_mark(uint32_t c)
 {
-    return unicode_is_mark(c) ? DROP : c;
+    return unicode_is_bert_mark(c) ? DROP : c;
 }
 
 /* SentencePiece's nmt rules, in the reference's reading. */
@@ -347,6 +347,68 @@ static int run_strip_accents(struct encoding *e, const struct step *step, struct
 static int run_nmt(struct encoding *e, const struct step *step, struct piece *p)
 {
     return each_char(e, p, nmt);
+}
+
+/* ---- BertNormalizer ---- */
+enum { CLEAN = 1, IDEOGRAPHS = 2, ACCENTS = 4, LOWER = 8 };
+
+static int load_bert(struct step *step, const json_t *json, struct attune_error *err)
+{
+    bool lowercase = json_flag(json, "lowercase", true);
+
+    step->flags = (json_flag(json, "clean_text", true) ? CLEAN : 0) |
+                  (json_flag(json, "handle_chinese_chars", true) ? IDEOGRAPHS : 0) |
+                  (json_flag(json, "strip_accents", lowercase) ? ACCENTS : 0) |
+                  (lowercase ? LOWER : 0);
+    return ATTUNE_OK;
+}
+
+static uint32_t clean(uint32_t c)
+{
+    return unicode_is_bert_removed(c) ? DROP : unicode_is_space(c) ? ' ' : c;
+}
+
+static uint32_t without_accent(uint32_t c)
+{
+    return unicode_is_bert_accent(c) ? DROP : c;
+}
+
+static int space_ideographs(struct encoding *e, struct piece *p)
+{
+    struct builder b;
+    size_t len;
+    uint32_t c;
+
+    builder_init(&b, e, p->len + p->len / 8);
+    for (size_t i = 0; i < p->len; i += len) {
+        struct span span;
+        bool alone;
+
+        len = unicode_decode(p->s + i, p->len - i, &c);
+        span = piece_span(p, i, len);
+        alone = unicode_is_bert_ideograph(c);
+        builder_add(&b, " ", alone, span);
+        builder_add_char(&b, c, span);
+        builder_add(&b, " ", alone, span);
+    }
+    return builder_finish(&b, p);
+}
+
+static int run_bert(struct encoding *e, const struct step *step, struct piece *p)
+{
+    int status = step->flags & CLEAN ? each_char(e, p, clean) : ATTUNE_OK;
+
+    if (status == ATTUNE_OK && (step->flags & IDEOGRAPHS)) {
+        status = space_ideographs(e, p);
+    }
+    if (status == ATTUNE_OK && (step->flags & ACCENTS)) {
+        status = normal_form(e, p, 0);
+        status = status ? status : each_char(e, p, without_accent);
+    }
+    if (status == ATTUNE_OK && (step->flags & LOWER)) {
+        status = each_char(e, p, lower);
+    }
+    return status;
 }
 
 /* ---- Strip ---- */
@@ -391,6 +453,7 @@ const struct step_type normalizer_types[] = {
     {"Lowercase", NULL, .normalize = run_lowercase},
     {"StripAccents", NULL, .normalize = run_strip_accents},
     {"Nmt", NULL, .normalize = run_nmt},
+    {"BertNormalizer", load_bert, .normalize = run_bert},
     {"Strip", load_strip, .normalize = run_strip},
     {NULL},
 };

@@ -326,6 +326,35 @@ static int run_punctuation(struct encoding *e, size_t index, const struct step *
     return cut_by_class(&c, unicode_is_bert_punctuation);
 }
 
+/* White space goes, then every punctuation mark stands alone. */
+static int run_bert(struct encoding *e, size_t index, const struct step *step,
+                    const struct piece *p)
+{
+    size_t done = 0, n;
+    uint32_t c;
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; i <= p->len && status == ATTUNE_OK; i += n) {
+        bool space = i == p->len, mark;
+        struct piece part = piece_part(p, done, i);
+
+        n = unicode_decode(p->s + i, p->len - i, &c);
+        space = space || unicode_is_space(c);
+        mark = !space && unicode_is_bert_punctuation(c);
+        if (!space && !mark) {
+            continue;
+        }
+        status = splitters_push(e, index + 1, &part);
+        if (mark && status == ATTUNE_OK) {
+            part = piece_part(p, i, i + n);
+            status = splitters_push(e, index + 1, &part);
+        }
+        done = i + n;
+        n = n ? n : 1;
+    }
+    return status;
+}
+
 static int load_delimiter(struct step *step, const json_t *json, struct attune_error *err)
 {
     int status = json_text_copy(json, "delimiter", &step->text, &step->text_len, err);
@@ -344,6 +373,7 @@ const struct step_type splitter_types[] = {
     {"WhitespaceSplit", NULL, .split = run_whitespace_split},
     {"Digits", load_digits, .split = run_digits},
     {"Punctuation", load_punctuation, .split = run_punctuation},
+    {"BertPreTokenizer", NULL, .split = run_bert},
     {"CharDelimiterSplit", load_delimiter, .split = run_split},
     {NULL},
 };

@@ -137,22 +137,6 @@ bool unicode_is_number(uint32_t c)
     return category(c) & (OF(ND) | OF(NL) | OF(NO));
 }
 
-bool unicode_is_punctuation(uint32_t c)
-{
-    return category(c) & (OF(PC) | OF(PD) | OF(PS) | OF(PE) | OF(PI) | OF(PF) | OF(PO));
-}
-
-bool unicode_is_bert_punctuation(uint32_t c)
-{
-    return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
-           (c >= 123 && c <= 126) || (c >= 0x80 && unicode_is_punctuation(c));
-}
-
-bool unicode_is_other(uint32_t c)
-{
-    return category(c) & (OF(CC) | OF(CF) | OF(CO));
-}
-
 bool unicode_is_word(uint32_t c)
 {
     return unicode_is_letter(c) || unicode_is_mark(c) ||

@@ -16,13 +16,17 @@ size_t unicode_valid(const char *s, size_t len);
  * that is cut short, else one byte (the Unicode Standard's "maximal subpart"). */
 size_t unicode_subpart(const char *s, size_t len);
 
-bool unicode_is_letter(uint32_t c);           /* L */
-bool unicode_is_mark(uint32_t c);             /* M */
-bool unicode_is_number(uint32_t c);           /* N */
-bool unicode_is_punctuation(uint32_t c);      /* P */
-bool unicode_is_bert_punctuation(uint32_t c); /* P and the symbols of ASCII */
-bool unicode_is_other(uint32_t c);            /* Cc, Cf, Co */
-bool unicode_is_word(uint32_t c);             /* \w of UTS 18: alphabetic, M, Nd, Pc, joiners */
-bool unicode_is_space(uint32_t c);            /* the 25 code points with White_Space */
+bool unicode_is_letter(uint32_t c); /* L */
+bool unicode_is_mark(uint32_t c);   /* M */
+bool unicode_is_number(uint32_t c); /* N */
+bool unicode_is_word(uint32_t c);   /* \w of UTS 18: alphabetic, M, Nd, Pc, joiners */
+bool unicode_is_space(uint32_t c);  /* the 25 code points with White_Space */
+
+/* By the tables of BERT's normalizer and pre-tokenizer (unicode_bert.c). */
+bool unicode_is_bert_punctuation(uint32_t c);
+bool unicode_is_bert_accent(uint32_t c);
+bool unicode_is_bert_mark(uint32_t c);
+bool unicode_is_bert_removed(uint32_t c);
+bool unicode_is_bert_ideograph(uint32_t c);
 
 #endif
