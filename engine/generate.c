@@ -61,10 +61,11 @@ static double now_ms(void)
 
 static size_t longest_piece(const struct attune_tokenizer *tk)
 {
+    char none[1];
     size_t longest = 1, n = tk ? attune_tokenizer_size(tk) : 0;
 
     for (size_t id = 0; id < n; id++) {
-        size_t len = attune_token_bytes(tk, (attune_token)id, NULL, 0);
+        size_t len = attune_token_bytes(tk, (attune_token)id, none, 0);
 
         longest = len > longest ? len : longest;
     }

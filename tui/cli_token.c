@@ -36,7 +36,8 @@ static json_t *base64(const unsigned char *bytes, size_t len)
 
 char *cli_token_bytes(const struct attune_tokenizer *tk, attune_token id, size_t *len)
 {
-    size_t need = tk ? attune_token_bytes(tk, id, NULL, 0) : 0;
+    char none[1];
+    size_t need = tk ? attune_token_bytes(tk, id, none, 0) : 0;
     char *bytes = malloc(need + 1);
 
     *len = 0;
