@@ -635,20 +635,35 @@ static void damage(const char *file, const char *model, size_t header, int n_fli
 
 static void damaged_files_never_crash(void **state)
 {
-    char path[512];
+    static const struct {
+        const char *name;
+        size_t header;
+    } ggufs[] = {{"gguf/llama-q4_0/model.gguf", 10000},
+                 {"gguf/llama-q8_0/model.gguf", 10000},
+                 {"gguf/llama-f32/model.gguf", 10000},
+                 {"gguf/gpt2-f32/model.gguf", 7000}};
+    static const struct {
+        const char *folder;
+        size_t header, config;
+    } directories[] = {{"hf/llama-gqa-tied", 3000, 570}, {"hf/gpt2", 3700, 740}};
+    char path[512], from[64];
 
-    snprintf(path, sizeof path, "%s", inside("y.gguf"));
-    copy_file(golden("gguf/llama-q4_0/model.gguf"), path);
-    damage(path, path, 10000, 1500);
-    copy_file(golden("gguf/gpt2-f32/model.gguf"), path);
-    damage(path, path, 7000, 700);
-    snprintf(path, sizeof path, "%s", inside("model.safetensors"));
-    copy_file(golden("hf/llama-gqa-tied/model.safetensors"), path);
-    copy_file(golden("hf/llama-gqa-tied/config.json"), inside("config.json"));
-    damage(path, folder, 3000, 700);
-    copy_file(golden("hf/llama-gqa-tied/model.safetensors"), path);
-    snprintf(path, sizeof path, "%s", inside("config.json"));
-    damage(path, folder, 570, 700);
+    for (size_t i = 0; i < sizeof ggufs / sizeof *ggufs; i++) {
+        snprintf(path, sizeof path, "%s", inside("y.gguf"));
+        copy_file(golden(ggufs[i].name), path);
+        damage(path, path, ggufs[i].header, 2000);
+    }
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        snprintf(from, sizeof from, "%s/config.json", directories[i].folder);
+        copy_file(golden(from), inside("config.json"));
+        snprintf(from, sizeof from, "%s/model.safetensors", directories[i].folder);
+        snprintf(path, sizeof path, "%s", inside("model.safetensors"));
+        copy_file(golden(from), path);
+        damage(path, folder, directories[i].header, 1000);
+        copy_file(golden(from), path);
+        snprintf(path, sizeof path, "%s", inside("config.json"));
+        damage(path, folder, directories[i].config, 1000);
+    }
 }
 
 static void a_file_cut_short_says_so(void **state)
