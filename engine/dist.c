@@ -40,9 +40,16 @@ double dist_exp(double x)
     return x > LOWEST ? exponential(x) : 0;
 }
 
-/* The same instructions in wider registers where the processor has them: the bits stay the same. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) &&                          \
-    !defined(__SANITIZE_ADDRESS__)
+/* The same instructions in wider registers where the processor has them: the bits stay the same.
+ * The choice is made while the program is linked, which is before a sanitizer can watch it. */
+#if defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && !SANITIZED
 #define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDE
@@ -60,8 +67,8 @@ WIDE static void weigh_block(double *restrict weight, double *restrict x,
     for (int i = 0; i < BLOCK; i++) {
         weight[i] = exponential(x[i]);
     }
-    for (int i = 0; i < BLOCK;
-         i++) { /* apart: a branch in the loop above would keep it from vectors */
+    /* apart: a branch in the loop above would keep it from vectors */
+    for (int i = 0; i < BLOCK; i++) {
         weight[i] = x[i] > LOWEST ? weight[i] : 0;
     }
 }
