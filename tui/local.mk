@@ -40,7 +40,20 @@ libtui_a_SOURCES += \
 	%D%/canvas.h \
 	%D%/cells.c \
 	%D%/cells.h \
+	%D%/action.c \
 	%D%/actions.def \
+	%D%/app.c \
+	%D%/app.h \
+	%D%/bars.c \
+	%D%/bars.h \
+	%D%/clipboard.c \
+	%D%/clipboard.h \
+	%D%/line.c \
+	%D%/line.h \
+	%D%/pager.c \
+	%D%/pager.h \
+	%D%/verb.c \
+	%D%/verb.h \
 	%D%/conf.c \
 	%D%/conf.h \
 	%D%/keymap.c \

@@ -242,24 +242,35 @@ static void read_size(void)
     }
 }
 
-int term_open(struct term **out, const struct term_options *options, struct attune_error *err)
+int term_check(struct attune_error *err)
 {
     static const char instead[] =
         "use a verb (attune run -p TEXT, attune tokenize, attune probs; attune --help lists them)";
     const char *name = getenv("TERM");
-    struct term *t;
-    int fd;
 
-    *out = NULL;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         return attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "the screen needs a terminal: %s",
                                 instead);
     }
     if (!name || !name[0] || strcmp(name, "dumb") == 0) {
         return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
-                                "the screen needs a terminal that can move its cursor, "
-                                "and TERM is %s: %s",
+                                "the screen needs a terminal that can move its cursor, and TERM is "
+                                "%s: %s",
                                 name && name[0] ? name : "not set", instead);
+    }
+    return ATTUNE_OK;
+}
+
+int term_open(struct term **out, const struct term_options *options, struct attune_error *err)
+{
+    struct attune_error log_error = {0};
+    static bool registered;
+    struct term *t;
+    int fd;
+
+    *out = NULL;
+    if (term_check(err) != ATTUNE_OK) {
+        return ATTUNE_UNSUPPORTED;
     }
     unsetenv("LINES"); /* they would beat the real size */
     unsetenv("COLUMNS");
@@ -269,7 +280,6 @@ int term_open(struct term **out, const struct term_options *options, struct attu
         free(t);
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
-    struct attune_error log_error = {0};
     open_log(t, options->log, &log_error);
     tcgetattr(fd, &the.modes);
     t->screen = t->log < 0 ? NULL : open_screen(t->tty, options->colour);
@@ -279,10 +289,9 @@ int term_open(struct term **out, const struct term_options *options, struct attu
         }
         fclose(t->tty);
         free(t);
-        return log_error.status
-                   ? attune_error_set(err, ATTUNE_IO, 0, "%s", log_error.text)
-                   : attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
-                                      "no terminfo entry for TERM=%s: %s", name, instead);
+        return log_error.status ? attune_error_set(err, ATTUNE_IO, 0, "%s", log_error.text)
+                                : attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                                   "no terminfo entry for TERM=%s", getenv("TERM"));
     }
     raw();
     noecho();
@@ -304,7 +313,6 @@ int term_open(struct term **out, const struct term_options *options, struct attu
     the.term = t;
     the.up = 1;
     set_handlers();
-    static bool registered;
     if (!registered) {
         registered = atexit(at_exit) == 0;
     }

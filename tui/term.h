@@ -18,6 +18,8 @@ struct term_options {
         *log; /* file for standard output and error while the screen is up; NULL: in memory */
     bool no_mouse;
 };
+/* Whether there is a terminal that a screen can be drawn on. */
+int term_check(struct attune_error *err);
 int term_open(struct term **out, const struct term_options *options, struct attune_error *err);
 void term_close(struct term *t);
 
