@@ -12,6 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tui/worker.h"
+
 enum { N_STEPS = 8, N_RUNS = 5 };
 
 static uint32_t next_random(uint32_t *state)
@@ -22,6 +24,8 @@ static uint32_t next_random(uint32_t *state)
 
 void fixture_empty(struct workbench *b)
 {
+    const struct bench_options nothing = {0};
+
     memset(b, 0, sizeof *b);
     b->shown_step = -1;
     b->max_tokens = 128;
@@ -30,6 +34,7 @@ void fixture_empty(struct workbench *b)
     b->session = strdup("workbench");
     assert_int_equal(attune_prompt_init(&b->prompt, NULL), ATTUNE_OK);
     assert_int_equal(attune_chain_new(&b->chain, NULL), ATTUNE_OK);
+    assert_int_equal(worker_open(&b->worker, &nothing, NULL), ATTUNE_OK);
 }
 
 static void open_model(struct workbench *b)
@@ -217,22 +222,7 @@ void fixture_filled(struct workbench *b)
 
 void fixture_done(struct workbench *b)
 {
-    attune_prompt_done(&b->prompt);
-    attune_chain_free(b->chain);
-    attune_rendered_done(&b->text);
-    attune_tokens_done(&b->tokens);
-    attune_trace_done(&b->trace);
-    attune_run_records_free(b->runs, b->n_runs);
-    attune_run_record_done(&b->record);
-    attune_model_close(b->model);
-    free(b->attention.cells);
-    free(b->attention.row);
-    free(b->session);
-    free(b->model_path);
-    free(b->logits);
-    free(b->steps);
-    free(b->output);
-    memset(b, 0, sizeof *b);
+    bench_close(b);
 }
 
 struct panel fixture_open(const char *name, struct workbench *b)
