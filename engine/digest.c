@@ -26,11 +26,22 @@ static uint64_t mix(uint64_t lane, uint64_t input)
     return rotate(lane + input * P2, 31) * P1;
 }
 
-static void take_stripe(uint64_t lane[4], const unsigned char *at)
+/* n stripes of 32 bytes. The lanes stay in registers: bytes may alias anything, locals they cannot.
+ */
+static void take_stripes(uint64_t lane[4], const unsigned char *at, size_t n)
 {
-    for (int i = 0; i < 4; i++) {
-        lane[i] = mix(lane[i], read64(at + 8 * i));
+    uint64_t a = lane[0], b = lane[1], c = lane[2], d = lane[3];
+
+    for (; n; n--, at += 32) {
+        a = mix(a, read64(at));
+        b = mix(b, read64(at + 8));
+        c = mix(c, read64(at + 16));
+        d = mix(d, read64(at + 24));
     }
+    lane[0] = a;
+    lane[1] = b;
+    lane[2] = c;
+    lane[3] = d;
 }
 
 void attune_digest_init(struct attune_digest *d, uint64_t seed)
@@ -61,11 +72,11 @@ void attune_digest_add(struct attune_digest *d, const void *data, size_t len)
         if (held + n < sizeof d->tail) {
             return;
         }
-        take_stripe(d->lane, d->tail);
+        take_stripes(d->lane, d->tail, 1);
     }
-    for (; len >= sizeof d->tail; len -= sizeof d->tail, at += sizeof d->tail) {
-        take_stripe(d->lane, at);
-    }
+    take_stripes(d->lane, at, len / sizeof d->tail);
+    at += len / sizeof d->tail * sizeof d->tail;
+    len %= sizeof d->tail;
     if (len) {
         memcpy(d->tail, at, len);
     }

@@ -42,22 +42,32 @@ static bool listed(const char *const *names, const char *name)
     return false;
 }
 
+/* "bloom, gpt2, llama": as many names as fit, then dots. */
+static void list_families(char *out, size_t capacity)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < family_count(); i++) {
+        if (at + strlen(families[i]->name) + sizeof ", ..." > capacity) {
+            snprintf(out + at, capacity - at, ", ...");
+            return;
+        }
+        at += (size_t)snprintf(out + at, capacity - at, "%s%s", at ? ", " : "", families[i]->name);
+    }
+}
+
 const struct family_ops *family_find(const struct settings *cfg, struct attune_error *err)
 {
-    char known[160] = "";
-    size_t at = 0;
+    char known[112] = "";
 
     for (size_t i = 0; i < family_count(); i++) {
         if (listed(cfg->gguf ? families[i]->gguf_architectures : families[i]->hf_model_types,
                    cfg->architecture)) {
             return families[i];
         }
-        if (at < sizeof known) {
-            at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "",
-                                   families[i]->name);
-        }
     }
-    attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "%s: %s '%.40s' is not supported (what is: %s)",
+    list_families(known, sizeof known);
+    attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "%s: %s '%.32s' is not supported (what is: %s)",
                      cfg->file, cfg->gguf ? "architecture" : "model_type", cfg->architecture,
                      known);
     return NULL;
