@@ -15,6 +15,9 @@ engine_parts = \
 	%D%/family_starcoder.c \
 	%D%/format_gguf.c \
 	%D%/format_hf.c \
+	%D%/kernel_avx2.c \
+	%D%/kernel_avx512.c \
+	%D%/kernel_plain.c \
 	%D%/quant_bf16.c \
 	%D%/quant_f16.c \
 	%D%/quant_f32.c \
@@ -47,7 +50,20 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/digest.c \
 	%D%/dist.c \
 	%D%/dist.h \
+	%D%/attention.c \
+	%D%/context.c \
+	%D%/context.h \
 	%D%/error.c \
+	%D%/forward.c \
+	%D%/gemm.c \
+	%D%/gemm.h \
+	%D%/kernels.c \
+	%D%/kernels.h \
+	%D%/kernels_body.inc \
+	%D%/team.c \
+	%D%/team.h \
+	%D%/pool.c \
+	%D%/pool.h \
 	%D%/family.c \
 	%D%/family.h \
 	%D%/generate.c \
@@ -57,8 +73,6 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/mapping.h \
 	%D%/model.c \
 	%D%/model.h \
-	%D%/pool.c \
-	%D%/pool.h \
 	%D%/quant.c \
 	%D%/quant.h \
 	%D%/recipe.h \

@@ -10,8 +10,11 @@ tui_parts += \
 	%D%/panel_sessions.c \
 	%D%/panel_tokens.c
 tui_parts += \
+	%D%/cmd_attention.c \
 	%D%/cmd_card.c \
 	%D%/cmd_detokenize.c \
+	%D%/cmd_hidden.c \
+	%D%/cmd_logits.c \
 	%D%/cmd_models.c \
 	%D%/cmd_tokenize.c
 
