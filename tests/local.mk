@@ -44,7 +44,8 @@ check_PROGRAMS += \
 	%D%/tui/palette_test
 
 check_PROGRAMS += \
-	%D%/tui/edit_test
+	%D%/tui/edit_test \
+	%D%/tui/workbench_test
 endif
 
 noinst_HEADERS += %D%/prompts/made.h
