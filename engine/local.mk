@@ -41,38 +41,36 @@ engine_parts = \
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
+	%D%/attention.c \
 	%D%/bind.c \
 	%D%/bind.h \
 	%D%/candidates.c \
 	%D%/chain_text.c \
 	%D%/checkpoint.c \
 	%D%/checkpoint.h \
+	%D%/context.c \
+	%D%/context.h \
 	%D%/digest.c \
 	%D%/dist.c \
 	%D%/dist.h \
-	%D%/attention.c \
-	%D%/context.c \
-	%D%/context.h \
 	%D%/error.c \
+	%D%/family.c \
+	%D%/family.h \
 	%D%/forward.c \
 	%D%/gemm.c \
 	%D%/gemm.h \
-	%D%/kernels.c \
-	%D%/kernels.h \
-	%D%/kernels_body.inc \
-	%D%/team.c \
-	%D%/team.h \
-	%D%/pool.c \
-	%D%/pool.h \
-	%D%/family.c \
-	%D%/family.h \
 	%D%/generate.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
+	%D%/kernels.c \
+	%D%/kernels.h \
+	%D%/kernels_body.inc \
 	%D%/mapping.c \
 	%D%/mapping.h \
 	%D%/model.c \
 	%D%/model.h \
+	%D%/pool.c \
+	%D%/pool.h \
 	%D%/quant.c \
 	%D%/quant.h \
 	%D%/recipe.h \
@@ -83,6 +81,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/settings.h \
 	%D%/stops.c \
 	%D%/stops.h \
+	%D%/team.c \
+	%D%/team.h \
 	%D%/tensors.c \
 	%D%/trace.c
 

@@ -4,6 +4,7 @@ check_PROGRAMS += \
 	%D%/engine/digest_test \
 	%D%/engine/dist_test \
 	%D%/engine/error_test \
+	%D%/engine/generate_test \
 	%D%/engine/gguf_test \
 	%D%/engine/quant_test \
 	%D%/engine/rng_test \
@@ -11,7 +12,11 @@ check_PROGRAMS += \
 	%D%/engine/sampling_golden_test \
 	%D%/engine/stops_test \
 	%D%/engine/tensors_test \
-	%D%/engine/trace_test
+	%D%/engine/trace_test \
+	%D%/tui/cli_sampling_test \
+	%D%/tui/cmd_probs_test \
+	%D%/tui/cmd_run_test \
+	%D%/tui/cmd_score_test
 
 check_PROGRAMS += \
 	%D%/engine/family_test \
@@ -49,6 +54,11 @@ check_PROGRAMS += \
 endif
 
 noinst_HEADERS += %D%/prompts/made.h
+verb_sources = %D%/tui/verb.c %D%/tui/verb.h
+%C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
+%C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)
+%C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
+
 EXTRA_DIST += %D%/golden/store/schema-1.sql
 EXTRA_DIST += \
 	%D%/golden/sampling/README.md \

@@ -1,5 +1,8 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
-tui_parts =
+tui_parts = \
+	%D%/cmd_probs.c \
+	%D%/cmd_run.c \
+	%D%/cmd_score.c
 tui_parts += \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
