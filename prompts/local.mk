@@ -19,6 +19,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/step_json.c \
 	%D%/step_json.h \
 	%D%/store_export.c \
+	%D%/store_file.c \
 	%D%/store_import.c \
 	%D%/store_node.c \
 	%D%/store_read.c \

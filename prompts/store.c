@@ -58,14 +58,37 @@ static int fail(struct attune_store *store, int code, struct attune_error *err)
     }
 }
 
+/* Statements are kept between uses: preparing one costs more than running it. */
 int query_open(struct query *q, struct attune_store *store, const char *sql,
                struct attune_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+    int code = SQLITE_OK;
 
+    for (int i = 0; i < STORE_KEPT && !statement; i++) {
+        if (store->kept[i] && strcmp(sqlite3_sql(store->kept[i]), sql) == 0) {
+            statement = store->kept[i];
+            store->kept[i] = NULL;
+        }
+    }
+    if (!statement) {
+        code = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+    }
     *q = (struct query){store, statement, 0, SQLITE_OK};
     return code == SQLITE_OK ? ATTUNE_OK : fail(store, code, err);
+}
+
+void query_close(struct query *q)
+{
+    struct attune_store *store = q->store;
+
+    if (q->statement) {
+        query_rewind(q);
+        sqlite3_finalize(store->kept[store->next_kept]);
+        store->kept[store->next_kept] = q->statement;
+        store->next_kept = (store->next_kept + 1) % STORE_KEPT;
+        q->statement = NULL;
+    }
 }
 
 static void note(struct query *q, int code)
@@ -125,12 +148,6 @@ void query_rewind(struct query *q)
     sqlite3_clear_bindings(q->statement);
     q->bound = 0;
     q->failed = SQLITE_OK;
-}
-
-void query_close(struct query *q)
-{
-    sqlite3_finalize(q->statement);
-    q->statement = NULL;
 }
 
 bool query_is_null(const struct query *q, int column)
@@ -215,58 +232,6 @@ const char *attune_store_path(const struct attune_store *store)
     return store->path;
 }
 
-/* What stands at a path, without SQLite so that nothing there is touched. */
-static int look_at(bool *is_there, struct attune_store *store, struct attune_error *err)
-{
-    unsigned char head[100] = {0};
-    int fd = open(store->path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, head, sizeof head) : -1;
-    int why = errno;
-    uint32_t id =
-        (uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71];
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    *is_there = got > 0;
-    if (got == 0 || (fd < 0 && why == ENOENT)) {
-        return ATTUNE_OK;
-    }
-    if (got < 0) {
-        return attune_error_set(err, ATTUNE_IO, 0, "database %s: %s", store->path, strerror(why));
-    }
-    if (got < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
-        return attune_error_set(err, ATTUNE_FORMAT, 0,
-                                "%s is no database: left as it is; name another with --db",
-                                store->path);
-    }
-    if (id != APPLICATION_ID) {
-        return attune_error_set(err, ATTUNE_FORMAT, 68,
-                                "%s is a database of another program: left as it is; name another "
-                                "with --db",
-                                store->path);
-    }
-    return ATTUNE_OK;
-}
-
-/* file:PATH?immutable=1, for a file in a folder where not even a lock can be put. */
-static char *immutable_uri(const char *path)
-{
-    struct text uri = {0};
-    char *out = NULL;
-
-    text_put(&uri, "file:");
-    for (; *path; path++) {
-        char coded[4];
-
-        snprintf(coded, sizeof coded, strchr("%?#", *path) ? "%%%02X" : "%c", (unsigned char)*path);
-        text_put(&uri, coded);
-    }
-    text_put(&uri, "?immutable=1");
-    text_take(&uri, &out, NULL, NULL);
-    return out;
-}
-
 static int connect(struct attune_store *store, const char *name, int flags,
                    struct attune_error *err)
 {
@@ -288,6 +253,10 @@ static int connect(struct attune_store *store, const char *name, int flags,
 
 static void disconnect(struct attune_store *store)
 {
+    for (int i = 0; i < STORE_KEPT; i++) {
+        sqlite3_finalize(store->kept[i]);
+        store->kept[i] = NULL;
+    }
     sqlite3_close(store->db);
     store->db = NULL;
 }
@@ -346,7 +315,7 @@ static int probe(struct attune_store *store, int64_t *version, struct attune_err
     }
     if (status == ATTUNE_IO) {
         disconnect(store);
-        uri = immutable_uri(store->path);
+        uri = store_immutable_uri(store->path);
         status = uri ? connect(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
                      : text_no_memory(err);
         free(uri);
@@ -492,7 +461,7 @@ static int open_to_write(struct attune_store *store, struct attune_error *err)
 {
     bool is_there;
     int64_t version;
-    int status = look_at(&is_there, store, err);
+    int status = store_look_at(&is_there, store->path, APPLICATION_ID, err);
 
     if (status == ATTUNE_OK && !is_there) {
         status = create(store, err);
@@ -519,7 +488,7 @@ static int open_to_read(struct attune_store *store, struct attune_error *err)
     struct attune_error why;
     bool is_there;
     int64_t version = 0;
-    int status = look_at(&is_there, store, err);
+    int status = store_look_at(&is_there, store->path, APPLICATION_ID, err);
 
     if (status == ATTUNE_OK && !is_there) {
         return attune_error_set(err, ATTUNE_NOT_FOUND, 0,

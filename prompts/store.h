@@ -20,9 +20,13 @@ struct leaf {    /* where a run's next step goes */
     uint8_t node_hash[STORE_HASH], chain_hash[STORE_HASH];
 };
 
+#define STORE_KEPT 24
+
 struct sqlite3;
 struct attune_store {
     struct sqlite3 *db;
+    void *kept[STORE_KEPT]; /* prepared statements at rest */
+    int next_kept;
     char *path;
     struct leaf leaf; /* of the run that was written to last */
 };
@@ -65,6 +69,13 @@ int store_end(struct attune_store *store, int status, struct attune_error *err);
 /* A one-value SELECT with one integer parameter: 1 found, 0 not, negative minus a status. */
 int store_lookup(struct attune_store *store, int64_t *out, const char *sql, int64_t parameter,
                  struct attune_error *err);
+
+/* The file before SQLite sees it (store_file.c): is there anything, and is it ours. */
+int store_look_at(bool *is_there, const char *path, uint32_t application_id,
+                  struct attune_error *err);
+/* file:PATH?immutable=1, for a file in a folder where not even a lock can be put; NULL without
+ * memory. */
+char *store_immutable_uri(const char *path);
 
 /* Content (store_node.c): finds or adds, within the caller's transaction. */
 int store_put_text(struct attune_store *store, int64_t *id, uint8_t hash[STORE_HASH], bool searched,

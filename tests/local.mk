@@ -23,9 +23,12 @@ check_PROGRAMS += \
 	%D%/engine/model_test
 
 check_PROGRAMS += \
+	%D%/prompts/budget_test \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
+	%D%/prompts/replay_test \
+	%D%/prompts/run_test \
 	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
 	%D%/prompts/store_export_test \
@@ -53,13 +56,13 @@ check_PROGRAMS += \
 	%D%/tui/workbench_test
 endif
 
-noinst_HEADERS += %D%/prompts/made.h
+noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
 
-EXTRA_DIST += %D%/golden/store/schema-1.sql
+EXTRA_DIST += %D%/golden/store/films.json %D%/golden/store/schema-1.sql
 EXTRA_DIST += \
 	%D%/golden/sampling/README.md \
 	%D%/golden/sampling/sampling.json \
@@ -91,6 +94,7 @@ EXTRA_DIST += \
 
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
+dist_check_SCRIPTS += %D%/cli/saved.sh
 dist_check_SCRIPTS += %D%/layers.sh %D%/headers.sh
 
 AM_TESTS_ENVIRONMENT = \

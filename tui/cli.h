@@ -124,6 +124,8 @@ json_t *cli_json_text(const char *bytes, size_t len);
 /* Sets "token" to the token's text (null without a tokenizer), and "bytes" (base64) where that loses some. */
 void cli_json_set_token(json_t *object, const struct attune_tokenizer *tk, attune_token id);
 int cli_print_json(struct cli *cli, json_t *value); /* consumes value; returns CLI_OK or CLI_FAILED */
+/* The same for any bytes under a key of their own. */
+void cli_json_set_bytes(json_t *object, const char *key, const char *bytes, size_t len);
 /* All bytes of a token, NUL-terminated, freed by the caller; "" without a tokenizer, NULL out of memory. */
 char *cli_token_bytes(const struct attune_tokenizer *tk, attune_token id, size_t *len);
 /* The token in quotes, control bytes escaped, cut or padded to width columns. */

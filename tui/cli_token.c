@@ -48,19 +48,27 @@ char *cli_token_bytes(const struct attune_tokenizer *tk, attune_token id, size_t
     return bytes;
 }
 
+void cli_json_set_bytes(json_t *object, const char *key, const char *bytes, size_t len)
+{
+    json_t *whole = json_stringn(bytes, len);
+
+    if (whole) {
+        json_object_set_new(object, key, whole);
+    } else {
+        json_object_set_new(object, key, cli_json_text(bytes, len));
+        json_object_set_new(object, "bytes", base64((const unsigned char *)bytes, len));
+    }
+}
+
 void cli_json_set_token(json_t *object, const struct attune_tokenizer *tk, attune_token id)
 {
     size_t len;
     char *bytes = cli_token_bytes(tk, id, &len);
-    json_t *whole = bytes && tk ? json_stringn(bytes, len) : NULL;
 
     if (!tk) {
         json_object_set_new(object, "token", json_null());
-    } else if (whole) {
-        json_object_set_new(object, "token", whole);
     } else if (bytes) {
-        json_object_set_new(object, "token", cli_json_text(bytes, len));
-        json_object_set_new(object, "bytes", base64((const unsigned char *)bytes, len));
+        cli_json_set_bytes(object, "token", bytes, len);
     }
     free(bytes);
 }

@@ -20,6 +20,14 @@ tui_parts += \
 	%D%/cmd_logits.c \
 	%D%/cmd_models.c \
 	%D%/cmd_tokenize.c
+tui_parts += \
+	%D%/cmd_compose.c \
+	%D%/cmd_export.c \
+	%D%/cmd_import.c \
+	%D%/cmd_replay.c \
+	%D%/cmd_rm.c \
+	%D%/cmd_sessions.c \
+	%D%/cmd_show.c
 
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
@@ -91,6 +99,11 @@ libtui_a_SOURCES += \
 	%D%/view.h
 
 # The shipped configuration as strings: what people read is what is built in.
+# Verbs on saved work.
+libtui_a_SOURCES += \
+	%D%/cli_store.c \
+	%D%/cli_store.h
+
 BUILT_SOURCES += %D%/conf.inc
 CLEANFILES += %D%/conf.inc
 %D%/conf.inc: $(top_srcdir)/share/attune.conf

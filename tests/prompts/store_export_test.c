@@ -108,6 +108,7 @@ static void one_run_alone(void **state)
 
     assert_int_equal(attune_store_export(store, NULL, 3, &json, &len, &err), 0);
     assert_int_equal(attune_store_import(other, json, len, &name, &err), 0);
+    free(name);
     assert_int_equal(attune_store_load_run(store, 3, &was, &err), 0);
     assert_int_equal(attune_store_load_run(other, 1, &is, &err), 0);
     assert_int_equal(was.n_prompt, is.n_prompt);

@@ -1,0 +1,68 @@
+#!/bin/sh
+# The verbs on saved work, from outside: import, sessions, show, replay, export, rm. Prints TAP.
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ATTUNE_DB=$dir/test.db; export ATTUNE_DB
+films=$ATTUNE_GOLDEN/store/films.json
+n=0 failed=0
+
+ok() { # ok DESCRIPTION STATUS
+    n=$((n + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
+    fi
+}
+# try STATUS PATTERN ARGS...: the verb ends so, and what it says has the pattern (fixed text).
+try() {
+    wanted=$1 pattern=$2; shift 2
+    "$ATTUNE_BIN" "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
+    ok "attune $*: $pattern" $?
+}
+# one_line: the failure before was one line on standard error and nothing on standard output.
+one_line() {
+    [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q '^attune: ' "$dir/err"
+    ok "one line and nothing else" $?
+}
+
+echo "1..33"
+try 0 '[]' sessions --json
+[ ! -e "$ATTUNE_DB" ]; ok "looking makes no database" $?
+try 1 'nothing was saved there yet' show 1
+one_line
+try 0 '{"session":"films","runs":[1,2]}' import --json "$films"
+try 0 '2 runs in session films (2)' import "$films"
+"$ATTUNE_BIN" export films >"$dir/again.json"; cmp "$films" "$dir/again.json" >"$dir/out" 2>"$dir/err"
+ok "export gives back what was imported, byte for byte" $?
+"$ATTUNE_BIN" export 1 -o "$dir/one.json" && grep -q '"run":1,' "$dir/one.json"; ok "export of one run to a file" $?
+try 1 'no-such-folder/x: No such file' export 1 -o "$dir/no-such-folder/x"
+try 0 '{"session":"films","created":' sessions --json
+try 0 '"matches":[1]' sessions --json --search wonderful
+try 0 '[]' sessions --json --search nothing-of-that-kind
+try 0 '"stop_reason":"length"' show --json 1
+try 0 '"stop_reason":""' show --json 2
+try 0 'Review: The movie was wonderful.' show 1
+try 0 'entropy_bits' show --json 1
+try 0 '[{"run":1,"session":"films"' show --json films
+try 0 '"prompt_ids":[1,20,300,4000]' replay --json 1
+try 0 '{"session":"films","runs":[{' replay --json films
+"$ATTUNE_BIN" replay 1 >"$dir/out" 2>"$dir/err"; printf ' w26707 w17369 w21651\n' | cmp - "$dir/out" >>"$dir/err" 2>&1
+ok "replay prints the text as it was saved" $?
+try 0 ' w26707 w17369 w21651' replay films --run 1 --speed 1000
+try 1 'films has no run 3' replay films --run 3
+one_line
+try 1 'is gone: name it with -m' replay 1 --verify
+try 1 'no session nobody' show nobody
+try 1 'no run 99' rm 99
+try 2 'wants a whole number' replay 1 --run x
+try 2 'usage: attune show ID' show
+printf '{"format":"attune session","version":2}' >"$dir/newer.json"
+try 1 'a newer attune wrote it' import "$dir/newer.json"
+try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"
+try 0 '{"removed":["films (2)","2"]}' rm --json 'films (2)' 2
+"$ATTUNE_BIN" rm films >"$dir/out" 2>"$dir/err" && ! grep -q 'wonderful' "$ATTUNE_DB"; ok "no word is left in the file" $?
+try 0 '[]' sessions --json
+exit $failed

@@ -1,0 +1,261 @@
+/* attune compose: a prompt from a template, a task, shots and a query; and whether it fits. */
+#include <config.h>
+
+#include "cli.h"
+
+#include <attune/budget.h>
+#include <attune/library.h>
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cli_option options[] = {
+    {"from", 0, "FILE|NAME", "begin with a prompt kept as JSON, or a shipped example (start)"},
+    {"template", 0, "FILE|NAME", "how blocks become text (plain)"},
+    {"task", 0, "TEXT", "what to do, before everything"},
+    {"examples", 0, "FILE|NAME", "shots: JSON Lines with input and output, or CSV"},
+    {"shots", 0, "K", "the first K of the examples (all)"},
+    {"query", 0, "TEXT", "what is asked"},
+    {"answer-prefix", 0, "TEXT", "how the answer begins, with its own leading space"},
+    {"max-tokens", 'n', "N", "leave room for so many tokens (128)"},
+    {"trim", 0, NULL, "drop shots, the first ones first, until it fits"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct composed {
+    struct attune_prompt prompt;
+    struct attune_rendered rendered;
+    struct attune_tokens tokens;
+    struct attune_budget budget;
+    size_t *dropped; /* [n_dropped] blocks */
+    size_t n_dropped;
+    bool measured;
+};
+
+static int no_memory(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+}
+
+static int load_prompt(struct attune_prompt *out, const char *name, struct attune_error *err)
+{
+    char *path = NULL, *json = NULL;
+    size_t len;
+    int status;
+
+    if (!name) {
+        return attune_prompt_init(out, err);
+    }
+    status = attune_library_find(&path, "prompts/examples", name, err);
+    if (status == ATTUNE_OK) {
+        status = cli_read_file(&json, &len, path, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_from_json(out, json, len, err);
+        if (status != ATTUNE_OK) {
+            attune_error_prefix(err, path);
+        }
+    }
+    free(json);
+    free(path);
+    return status;
+}
+
+static int use_template(struct attune_prompt *prompt, const char *name, struct attune_error *err)
+{
+    struct attune_template form;
+    int status;
+
+    if (!name) {
+        return ATTUNE_OK;
+    }
+    status = attune_template_load(&form, name, err);
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_use(prompt, &form, err);
+        attune_template_done(&form);
+    }
+    return status;
+}
+
+/* Sets what was given of a block's text and answer; the rest stays. */
+static int set_block(struct attune_prompt *prompt, size_t i, const char *text, const char *answer,
+                     struct attune_error *err)
+{
+    char *kept_text = strdup(text ? text : prompt->blocks[i].text);
+    char *kept_answer = strdup(answer ? answer : prompt->blocks[i].answer);
+    int status = kept_text && kept_answer
+                     ? attune_prompt_set(prompt, i, kept_text, kept_answer, err)
+                     : no_memory(err);
+
+    free(kept_text);
+    free(kept_answer);
+    return status;
+}
+
+static int put_together(struct cli *cli, struct attune_prompt *prompt, long shots,
+                        struct attune_error *err)
+{
+    const char *examples = cli_value(cli, "examples");
+    int status = use_template(prompt, cli_value(cli, "template"), err);
+
+    if (status == ATTUNE_OK) {
+        status = set_block(prompt, 0, cli_value(cli, "task"), NULL, err);
+    }
+    if (status == ATTUNE_OK && examples) {
+        status = attune_prompt_load_shots(prompt, examples, shots, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = set_block(prompt, prompt->n - 1, cli_value(cli, "query"),
+                           cli_value(cli, "answer-prefix"), err);
+    }
+    return status;
+}
+
+static size_t context_of(const struct attune_model *model, long given)
+{
+    long limit = attune_model_info(model)->n_context;
+
+    return (size_t)(given > 0 && (limit <= 0 || given < limit) ? given
+                    : limit > 0                                ? limit
+                                                               : LONG_MAX);
+}
+
+/* Ids, and whether they fit the model. Plain text is printed without a model where none is named
+ * and none is there. */
+static int measure(struct cli *cli, struct composed *c, long context, long max_tokens,
+                   struct attune_error *err)
+{
+    bool wanted =
+        cli->json || cli_value(cli, "model") || cli_has(cli, "trim") || cli_has(cli, "context");
+    struct attune_model *model = NULL;
+    const struct attune_tokenizer *tk;
+    int status = cli_open_model(cli, &model, err);
+
+    if (status != ATTUNE_OK) {
+        if (!wanted && status == ATTUNE_NOT_FOUND) {
+            cli_note(cli, "no model: whether the prompt fits is not known");
+            return attune_prompt_render(&c->rendered, &c->prompt, err);
+        }
+        return status;
+    }
+    tk = attune_model_tokenizer(model);
+    c->dropped = calloc(c->prompt.n, sizeof *c->dropped);
+    if (!tk) {
+        status = attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                  "the model has no tokenizer: it cannot read a text");
+    } else if (!c->dropped) {
+        status = no_memory(err);
+    } else {
+        status = attune_budget_fit(&c->budget, &c->rendered, &c->tokens, c->dropped, &c->n_dropped,
+                                   &c->prompt, tk, context_of(model, context), (size_t)max_tokens,
+                                   cli_has(cli, "trim"), err);
+        c->measured = status == ATTUNE_OK;
+    }
+    attune_model_close(model);
+    return status;
+}
+
+static bool was_dropped(const struct composed *c, size_t block)
+{
+    for (size_t i = 0; i < c->n_dropped; i++) {
+        if (c->dropped[i] == block) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *of_shot(const struct attune_prompt *prompt, size_t i)
+{
+    const struct attune_block *b = &prompt->blocks[i];
+
+    return json_pack("{s:I, s:o, s:o}", "index", (json_int_t)i - 1, "input",
+                     cli_json_text(b->text, strlen(b->text)), "output",
+                     cli_json_text(b->answer, strlen(b->answer)));
+}
+
+static int print_json(struct cli *cli, const struct composed *c)
+{
+    json_t *ids = json_array(), *shots = json_array(), *dropped = json_array(), *object;
+
+    for (size_t i = 0; i < c->tokens.n; i++) {
+        json_array_append_new(ids, json_integer(c->tokens.ids[i]));
+    }
+    for (size_t i = 1; i + 1 < c->prompt.n; i++) {
+        if (was_dropped(c, i)) {
+            json_array_append_new(dropped, of_shot(&c->prompt, i));
+        } else if (!c->prompt.blocks[i].off) {
+            json_array_append_new(shots, of_shot(&c->prompt, i));
+        }
+    }
+    object = json_pack(
+        "{s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "ids", ids, "shots", shots, "dropped",
+        dropped, "template", cli_json_text(c->prompt.form.name, strlen(c->prompt.form.name)),
+        "budget", "context", (json_int_t)c->budget.context, "prompt", (json_int_t)c->budget.prompt,
+        "max_tokens", (json_int_t)c->budget.max_tokens, "left", (json_int_t)c->budget.left);
+    cli_json_set_bytes(object, "text", c->rendered.text, c->rendered.len);
+    return cli_print_json(cli, object);
+}
+
+static int print(struct cli *cli, const struct composed *c)
+{
+    if (cli->json) {
+        return print_json(cli, c);
+    }
+    if (c->n_dropped) {
+        cli_note(cli, "%zu of %zu shots were dropped, the first ones", c->n_dropped,
+                 c->n_dropped + attune_prompt_shots(&c->prompt));
+    }
+    cli_print_text(cli, c->rendered.text, c->rendered.len);
+    if (c->measured) {
+        cli_note(cli, "%zu tokens, %zu may follow, the context holds %zu: %lld left",
+                 c->budget.prompt, c->budget.max_tokens, c->budget.context,
+                 (long long)c->budget.left);
+    }
+    return CLI_OK;
+}
+
+static int run(struct cli *cli)
+{
+    struct composed c = {.n_dropped = 0};
+    struct attune_error err = {0};
+    long shots = -1, max_tokens = 128, context = 0;
+    int status = cli_long(cli, "shots", 0, 1 << 20, &shots);
+
+    if (status == CLI_OK) {
+        status = cli_long(cli, "max-tokens", 0, 1 << 30, &max_tokens);
+    }
+    if (status == CLI_OK) {
+        status = cli_long(cli, "context", 1, 1 << 30, &context);
+    }
+    if (status == CLI_OK && shots > 0 && !cli_value(cli, "examples")) {
+        status =
+            cli_wrong(cli, "compose: --shots %ld wants --examples FILE to take them from", shots);
+    }
+    if (status != CLI_OK) {
+        return status;
+    }
+    status = load_prompt(&c.prompt, cli_value(cli, "from"), &err);
+    if (status == ATTUNE_OK) {
+        status = put_together(cli, &c.prompt, shots, &err);
+    }
+    if (status == ATTUNE_OK) {
+        status = measure(cli, &c, context, max_tokens, &err);
+    }
+    status = status == ATTUNE_OK ? print(cli, &c) : cli_fail(cli, &err);
+    free(c.dropped);
+    attune_rendered_done(&c.rendered);
+    attune_tokens_done(&c.tokens);
+    attune_prompt_done(&c.prompt);
+    return status;
+}
+
+const struct cmd_ops cmd_compose = {
+    .name = "compose",
+    .args = "--query TEXT [--template F] [--task T] [--examples F --shots K]",
+    .help = "a prompt from a template, a task, shots and a query, and whether it fits",
+    .groups = CLI_MODEL,
+    .options = options,
+    .run = run,
+};

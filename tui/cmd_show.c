@@ -1,0 +1,134 @@
+/* attune show: a saved run with what made it, or the runs of a session. */
+#include <config.h>
+
+#include "cli_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cli_option options[] = {
+    {"steps", 0, NULL, "the steps as a table"},
+    {NULL, 0, NULL, NULL},
+};
+
+static void print_field(struct cli *cli, const char *name, const char *value)
+{
+    fprintf(cli->out, "%-10s ", name);
+    cli_print_line(cli, value, strlen(value), 500);
+    fputc('\n', cli->out);
+}
+
+static void print_number(struct cli *cli, const char *name, uint64_t value)
+{
+    fprintf(cli->out, "%-10s %llu\n", name, (unsigned long long)value);
+}
+
+static int print_steps(struct cli *cli, struct attune_store *store, int64_t run,
+                       struct attune_error *err)
+{
+    struct attune_step *steps;
+    size_t n;
+    int status = attune_store_load_steps(store, run, &steps, &n, err);
+
+    fprintf(cli->out, "\n%6s %7s %9s %9s %5s %8s %10s  %s\n", "step", "id", "p", "p raw", "rank",
+            "bits", "u", "token");
+    for (size_t i = 0; i < n; i++) {
+        fprintf(cli->out, "%6llu %7d %9.6f %9.6f %5u %8.4f %10.8f  ",
+                (unsigned long long)steps[i].index, (int)steps[i].id, steps[i].p, steps[i].p_raw,
+                steps[i].rank, steps[i].entropy_bits, steps[i].draw.u);
+        cli_print_line(cli, steps[i].bytes, steps[i].n_bytes, 40);
+        fputc('\n', cli->out);
+    }
+    free(steps);
+    return status;
+}
+
+static int print_run(struct cli *cli, struct attune_store *store, const struct attune_run_record *r,
+                     struct attune_error *err)
+{
+    print_number(cli, "run", (uint64_t)r->id);
+    print_field(cli, "session", r->session);
+    print_field(cli, "created", r->created);
+    print_field(cli, "model", r->model_name);
+    print_field(cli, "path", r->model_path);
+    print_field(cli, "engine", r->engine);
+    print_field(cli, "chain", r->chain);
+    print_number(cli, "seed", r->seed);
+    fprintf(cli->out, "%-10s %zu read, %zu produced of %zu asked for\n", "tokens",
+            r->n_prompt + r->n_decoder, r->n_steps, r->max_tokens);
+    print_field(cli, "stop",
+                r->stop == ATTUNE_STOP_NONE ? "none: it was cut off or is still running"
+                                            : attune_stop_text(r->stop));
+    if (r->fast) {
+        print_field(cli, "exact", "no: made with --fast");
+    }
+    fputs("\nprompt\n", cli->out);
+    cli_print_text(cli, r->prompt_text, r->prompt_text_len);
+    fputs("\n\noutput\n", cli->out);
+    cli_print_text(cli, r->output, r->output_len);
+    fputc('\n', cli->out);
+    return cli_has(cli, "steps") ? print_steps(cli, store, r->id, err) : ATTUNE_OK;
+}
+
+static int print_session(struct cli *cli, const struct attune_run_record *runs, size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        const struct attune_run_record *r = &runs[i];
+
+        if (cli->json) {
+            json_array_append_new(list, cli_json_row(r));
+            continue;
+        }
+        fprintf(cli->out, "%5lld  %.19s  %4zu tokens  %-11s  ", (long long)r->id, r->created,
+                r->n_steps, r->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(r->stop));
+        cli_print_line(cli, r->prompt_text, r->prompt_text_len, 40);
+        fputs(" | ", cli->out);
+        cli_print_line(cli, r->output, r->output_len, 40);
+        fputc('\n', cli->out);
+    }
+    if (cli->json) {
+        return cli_print_json(cli, list);
+    }
+    json_decref(list);
+    return CLI_OK;
+}
+
+static int run(struct cli *cli)
+{
+    struct attune_store *store;
+    struct attune_run_record *runs = NULL;
+    struct attune_error err = {0};
+    json_t *object;
+    size_t n = 0;
+    int status = cli_open_store(cli, &store, ATTUNE_STORE_READ, &err);
+
+    if (status == ATTUNE_OK) {
+        status = cli_load_runs(store, cli->args[0], &runs, &n, &err);
+    }
+    if (status != ATTUNE_OK) {
+        status = cli_fail(cli, &err);
+    } else if (!cli_run_number(cli->args[0])) {
+        status = print_session(cli, runs, n);
+    } else if (cli->json) {
+        object = cli_json_run(store, &runs[0], true, &err);
+        status = object ? cli_print_json(cli, object) : cli_fail(cli, &err);
+    } else {
+        status = print_run(cli, store, &runs[0], &err) == ATTUNE_OK ? CLI_OK : cli_fail(cli, &err);
+    }
+    attune_run_records_free(runs, n);
+    attune_store_close(store);
+    return status;
+}
+
+const struct cmd_ops cmd_show = {
+    .name = "show",
+    .args = "ID",
+    .help = "a saved run (its number), or the runs of a session (its name)",
+    .groups = CLI_DB,
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
