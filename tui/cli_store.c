@@ -118,11 +118,10 @@ static void add_evidence(json_t *object, const struct attune_step *step)
 {
     json_t *stages = json_array(), *top = json_array();
 
-    json_object_set_new(object, "step", json_integer((json_int_t)step->index));
-    json_object_set_new(object, "logit", cli_json_real((double)step->logit));
+    json_object_set_new(
+        object, "interval",
+        json_pack("[o, o]", cli_json_real(step->draw.low), cli_json_real(step->draw.high)));
     json_object_set_new(object, "logsumexp", cli_json_real(step->logsumexp));
-    json_object_set_new(object, "digest", of_digest(step->digest));
-    json_object_set_new(object, "kept_count", json_integer(step->n_kept));
     json_object_set_new(object, "kept_mass", cli_json_real(step->kept_mass));
     for (size_t i = 0; i < step->n_stages; i++) {
         json_array_append_new(
@@ -141,15 +140,20 @@ static void add_evidence(json_t *object, const struct attune_step *step)
     json_object_set_new(object, "sample_ms", cli_json_real(step->sample_ms));
 }
 
+/* The members that the verb `run` prints, in its order; `all` adds what else is recorded. */
 static json_t *of_step(const struct attune_step *step, bool all)
 {
-    json_t *object = json_pack(
-        "{s:i, s:o, s:o, s:I, s:o, s:{s:o, s:o, s:o}}", "id", (int)step->id, "p",
-        cli_json_real(step->p), "p_raw", cli_json_real(step->p_raw), "rank", (json_int_t)step->rank,
-        "entropy_bits", cli_json_real(step->entropy_bits), "draw", "u", cli_json_real(step->draw.u),
-        "low", cli_json_real(step->draw.low), "high", cli_json_real(step->draw.high));
+    json_t *object = json_pack("{s:I, s:i}", "index", (json_int_t)step->index, "id", (int)step->id);
 
     cli_json_set_bytes(object, "token", step->bytes, step->n_bytes);
+    json_object_set_new(object, "p", cli_json_real(step->p));
+    json_object_set_new(object, "p_raw", cli_json_real(step->p_raw));
+    json_object_set_new(object, "rank", json_integer(step->rank));
+    json_object_set_new(object, "logit", cli_json_real((double)step->logit));
+    json_object_set_new(object, "entropy_bits", cli_json_real(step->entropy_bits));
+    json_object_set_new(object, "draw", cli_json_real(step->draw.u));
+    json_object_set_new(object, "kept", json_integer(step->n_kept));
+    json_object_set_new(object, "digest", of_digest(step->digest));
     if (all) {
         add_evidence(object, step);
     }

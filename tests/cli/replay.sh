@@ -1,0 +1,67 @@
+#!/bin/sh
+# run --save and replay --verify, from outside, on a small model; and what is left when a run is killed.
+# Prints TAP.
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ATTUNE_DB=$dir/test.db; export ATTUNE_DB
+model=$dir/model.gguf
+cp "$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf" "$model" || exit 1
+n=0 failed=0
+
+ok() { # ok DESCRIPTION STATUS
+    n=$((n + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
+    fi
+}
+# try STATUS PATTERN ARGS...: the verb ends so, and what it says has the pattern (fixed text).
+try() {
+    wanted=$1 pattern=$2; shift 2
+    "$ATTUNE_BIN" "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
+    ok "attune $1 ... : $pattern" $?
+}
+generate() { # generate SESSION SEED: what it printed is in SESSION.json
+    "$ATTUNE_BIN" run -m "$model" -p 'Once upon a time' -n 20 --ignore-eos --temperature 0.8 --top-k 50 --seed "$2" \
+        --save "$1" --json >"$dir/$1.json" 2>"$dir/err"
+}
+steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
+    s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
+
+echo "1..13"
+generate story 7; ok "a run is saved" $?
+try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
+    replay story --verify --json
+try 0 'all 20 steps are identical' replay 1 --verify -t 2
+try 0 '"what":"all 20 steps are identical","runs":[{' replay story --verify --json -m "$model"
+"$ATTUNE_BIN" replay story --json >"$dir/replay.json" 2>"$dir/err"
+steps "$dir/story.json" >"$dir/a"; steps "$dir/replay.json" >"$dir/b"; cmp "$dir/a" "$dir/b" >"$dir/out"
+ok "replay prints the steps that run printed" $?
+generate other 8
+try 0 '"steps":20,"identical":true' replay other --verify --json
+
+# The same name, other weights.
+cp "$ATTUNE_GOLDEN/gguf/llama-q8_0/model.gguf" "$model"
+try 3 '"identical":false' replay story --verify --json
+try 3 'the model is not the recorded one' replay story --verify
+rm "$model"
+try 1 'is gone: name it with -m' replay story --verify
+try 0 'all 20 steps are identical' replay story --verify -m "$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf"
+try 3 'step 0 differs in its logits' replay story --verify -m "$ATTUNE_GOLDEN/gguf/llama-q4_0/model.gguf"
+
+# Killed in the middle: what was printed is there, and proves.
+model=$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf
+mkfifo "$dir/pipe"
+"$ATTUNE_BIN" run -m "$model" -p 'Once upon a time' -n 100 --ignore-eos --seed 9 --save killed --stream \
+    >"$dir/pipe" 2>"$dir/err" &
+pid=$!
+head -n 5 "$dir/pipe" >"$dir/out"
+kill -9 $pid
+wait $pid 2>"$dir/err"
+try 0 'are identical' replay killed --verify
+saved=$("$ATTUNE_BIN" show killed --json | sed 's/.*"steps":\([0-9]*\).*/\1/')
+[ "$saved" -ge 5 ]; ok "at least the five steps that were seen are saved" $?
+exit $failed
