@@ -54,9 +54,23 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/tui/edit_test \
 	%D%/tui/workbench_test
+
+check_PROGRAMS += \
+	%D%/tui/compose_test \
+	%D%/tui/panel_attention_test \
+	%D%/tui/panel_dist_test \
+	%D%/tui/panel_prompt_test \
+	%D%/tui/panel_run_test \
+	%D%/tui/panel_test
 endif
 
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
+panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
+%C%_tui_panel_attention_test_SOURCES = %D%/tui/panel_attention_test.c $(panel_fixture)
+%C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
+%C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
+%C%_tui_panel_run_test_SOURCES = %D%/tui/panel_run_test.c $(panel_fixture)
+%C%_tui_panel_test_SOURCES = %D%/tui/panel_test.c $(panel_fixture)
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)

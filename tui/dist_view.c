@@ -411,6 +411,7 @@ void dist_view_record(const struct workbench *b, struct canvas *c, struct rect i
     const struct attune_step *step = &b->steps[b->shown_step];
     char bytes[VIEW_BYTES], p[VIEW_NUMBER];
     bool special;
+    size_t len;
     int y = view_sentence(
         c, inside, 0, style_of(c, ROLE_DIM),
         "From the record of step %llu: entropy %.2f bits, kept %u with %.1f%% of the mass, "
@@ -424,7 +425,8 @@ void dist_view_record(const struct workbench *b, struct canvas *c, struct rect i
                              id == step->id ? "\u25b8" : " ");
         x += canvas_print(c, inside, y, x, style_of(c, ROLE_DIM), "%3d ", i + 1);
         canvas_print(c, inside, y, x, style_of(c, ROLE_TEXT), "%s ", view_p(p, step->top[i].p));
-        view_token(c, inside, y, x + 8, bytes, view_id_bytes(b, id, bytes, &special),
+        len = view_id_bytes(b, id, bytes, &special);
+        view_token(c, inside, y, x + 8, bytes, len,
                    style_of(c, special ? ROLE_SPECIAL : ROLE_TEXT));
     }
     view_sentence(c, inside, y, style_of(c, ROLE_DIM),

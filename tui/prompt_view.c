@@ -201,43 +201,56 @@ static void draw_gauge(struct canvas *c, struct rect r, int y, int x, int cols, 
     }
 }
 
+static void budget_text(char out[160], bool brief, size_t n, size_t new, size_t room)
+{
+    size_t all = n + new;
+
+    if (n > room) {
+        snprintf(out, 160, brief ? "%zu > %zu: %zu over" : "prompt %zu > context %zu: %zu too many",
+                 n, room, n - room);
+    } else if (all > room) {
+        snprintf(out, 160,
+                 brief ? "%zu + %zu > %zu: %zu over" : "%zu prompt + %zu new > %zu: ends %zu early",
+                 n, new, room, all - room);
+    } else {
+        snprintf(out, 160,
+                 brief ? "%zu + %zu of %zu, %zu left"
+                       : "%zu prompt + %zu new of %zu \u00b7 %zu left",
+                 n, new, room, room - all);
+    }
+}
+
 /* "context ███▒▒▒▒▒──── 41 prompt + 128 new of 256 · 87 left" */
 static void draw_budget(const struct prompt_view *v, struct canvas *c, struct rect r, int y)
 {
+    static const char head[] = "context ";
     const struct workbench *b = v->bench;
     size_t n = b->tokens.n, all = n + b->max_tokens, room = b->n_context;
-    bool over = all > room;
     char text[160];
-    int bar = r.cols >= 72 ? 20 : r.cols >= 58 ? 10 : 0, x = 0;
+    int columns, bar, x = 0;
 
     if (!b->model || room == 0) {
         view_sentence(c, view_rows(r, y, 1), 0, style_of(c, ROLE_DIM), "waiting for the model");
         return;
     }
-    if (over && n <= room) {
-        snprintf(text, sizeof text,
-                 r.cols < 40 ? "%zu + %zu new > %zu: %zu over"
-                             : "%zu prompt + %zu new > %zu: stops %zu early",
-                 n, b->max_tokens, room, all - room);
-    } else if (over) {
-        snprintf(text, sizeof text,
-                 r.cols < 40 ? "%zu > %zu: %zu over" : "prompt %zu > context %zu: %zu too many", n,
-                 room, n - room);
-    } else {
-        snprintf(text, sizeof text,
-                 r.cols < 40 ? "%zu + %zu new of %zu, %zu left"
-                             : "%zu prompt + %zu new of %zu \u00b7 %zu left",
-                 n, b->max_tokens, room, room - all);
+    budget_text(text, false, n, b->max_tokens, room);
+    columns = text_columns(text, strlen(text));
+    if (columns > r.cols) {
+        budget_text(text, true, n, b->max_tokens, room);
+        columns = r.cols;
     }
-    if (bar > 0) {
-        x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "context ");
+    bar = r.cols - columns - (int)sizeof head;
+    bar = bar > 20 ? 20 : bar;
+    if (bar >= 5) {
+        x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s", head);
         draw_gauge(c, r, y, x, bar, n, all, room);
         x += bar + 1;
     }
-    canvas_text(c, r, y, x, text, strlen(text),
-                style_of(c, !over      ? ROLE_DIM
-                            : n > room ? ROLE_ERROR
-                                       : ROLE_WARN));
+    view_clip(c, r, y, x,
+              style_of(c, all <= room ? ROLE_DIM
+                          : n > room  ? ROLE_ERROR
+                                      : ROLE_WARN),
+              text);
 }
 
 /* One sentence about what is sent, the gravest first; NULL if there is nothing to say. */
@@ -260,7 +273,7 @@ static const char *warning(const struct workbench *b, const struct flows *l, enu
         return "two begin tokens: the template writes one and the tokenizer adds another";
     }
     if (query->closing == 0 && query->len > 0 && query->text[query->len - 1] == ' ') {
-        return "ends in a space (\u00b7): most tokenizers put it into the next word's token";
+        return "ends in a space (\u00b7): it belongs into the next word's token";
     }
     return NULL;
 }
@@ -297,7 +310,8 @@ void prompt_view_draw(struct prompt_view *v, struct canvas *c, struct rect insid
     }
     place_cursor(v, &l, c, r, cursor_row, offset);
     if (foot && warn && inside.rows >= 7) {
-        canvas_print(c, inside, inside.rows - 2, 0, style_of(c, role), "! %s", warn);
+        int x = canvas_print(c, inside, inside.rows - 2, 0, style_of(c, role), "! ");
+        view_clip(c, inside, inside.rows - 2, x, style_of(c, role), warn);
     }
     if (foot) {
         draw_budget(v, c, inside, inside.rows - 1);

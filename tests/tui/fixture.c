@@ -69,7 +69,7 @@ void fixture_answer(struct workbench *b)
     }
     for (size_t i = 0; i < n_vocab; i++) {
         double u = (double)next_random(&seed) / (1 << 24);
-        b->logits[i] = (float)(-2.2 * log(u + 1e-6));
+        b->logits[i] = (float)(-0.9 * log(u + 1e-6));
     }
     attune_chain_apply(&b->trace, b->chain, b->logits, b->tokens.ids, b->tokens.n);
     b->evaluated = true;
