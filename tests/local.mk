@@ -106,6 +106,29 @@ EXTRA_DIST += \
 	%D%/golden/hf/llama-gqa-tied/golden.safetensors \
 	%D%/golden/hf/llama-gqa-tied/model.safetensors
 
+# Scripts of keys and screens, run in an emulated terminal.
+if SCREEN_TESTS
+check_PROGRAMS += %D%/screens/screen_test
+%C%_screens_screen_test_SOURCES = \
+	%D%/screens/emulator.c \
+	%D%/screens/emulator.h \
+	%D%/screens/screen_test.c
+%C%_screens_screen_test_CFLAGS = $(AM_CFLAGS) $(VTERM_CFLAGS)
+%C%_screens_screen_test_LDADD = $(TUI_LIBS) $(CMOCKA_LIBS) $(VTERM_LIBS) $(PTY_LIBS)
+EXTRA_%C%_screens_screen_test_DEPENDENCIES = attune$(EXEEXT)
+endif
+
+# A picture of the screen: tests/shot -s 24x80 -o x.png -- ./attune
+if SHOTS
+noinst_PROGRAMS += %D%/shot
+%C%_shot_SOURCES = \
+	%D%/screens/emulator.c \
+	%D%/screens/emulator.h \
+	%D%/shot.c
+%C%_shot_CFLAGS = $(AM_CFLAGS) $(VTERM_CFLAGS) $(CAIRO_CFLAGS)
+%C%_shot_LDADD = $(TUI_LIBS) $(VTERM_LIBS) $(CAIRO_LIBS) $(PTY_LIBS)
+endif
+
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
 dist_check_SCRIPTS += %D%/cli/replay.sh %D%/cli/saved.sh

@@ -44,12 +44,13 @@ int app_run(const struct app_options *options, FILE *err);
 /* action.c: what keys and the : line do. False: nobody knows the action. */
 bool app_act(struct app *app, const char *action, const char *arg);
 void app_execute(struct app *app, const char *line);
-void app_show_help(struct app *app, const char *word);
 void app_verb_ended(struct app *app);
 /* Puts the focus on a panel of the screen, by name. */
 bool app_focus(struct app *app, const char *panel);
 /* What the settings changed. */
 void app_apply_conf(struct app *app);
+/* help.c */
+void app_show_help(struct app *app, const char *word);
 void app_complete(void *app, const char *line, struct line_words *words);
 
 #endif

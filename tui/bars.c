@@ -22,7 +22,10 @@ size_t bars_key_label(const struct key *key, char *out, size_t capacity)
         return (size_t)snprintf(out, capacity, "^%c", toupper((int)key->code));
     }
     key_text(key, text, sizeof text);
-    if (key->kind == KEY_NAMED) {
+    if (key->kind == KEY_NAMED && key->code == NAMED_BACKTAB) {
+        return (size_t)snprintf(out, capacity, "Shift-Tab");
+    }
+    if (key->kind == KEY_NAMED || key->mods) {
         text[0] = (char)toupper((unsigned char)text[0]);
     }
     return (size_t)snprintf(out, capacity, "%s", text);
@@ -162,6 +165,19 @@ void bars_knobs(struct canvas *c, struct rect row, const struct workbench *b)
     }
 }
 
+/* One key for an action is enough on a hint. */
+static bool is_repeated(const struct keymap *map, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(map->list[k].where, map->list[i].where) == 0 &&
+            strcmp(map->list[k].action, map->list[i].action) == 0 &&
+            strcmp(map->list[k].arg, map->list[i].arg) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_typed(const struct key *key)
 {
     return key->kind == KEY_CHAR && !(key->mods & (MOD_CTRL | MOD_ALT));
@@ -184,7 +200,7 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
             const struct binding *bound = &conf->keymap.list[i];
             char label[40];
 
-            if (strcmp(bound->where, where[w]) != 0 ||
+            if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) ||
                 (panel && panel->takes_text && is_typed(&bound->key))) {
                 continue;
             }

@@ -62,6 +62,7 @@ libtui_a_SOURCES += \
 	%D%/bars.h \
 	%D%/clipboard.c \
 	%D%/clipboard.h \
+	%D%/help.c \
 	%D%/line.c \
 	%D%/line.h \
 	%D%/pager.c \

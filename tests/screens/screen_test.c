@@ -1,0 +1,541 @@
+/* Runs every *.test of this folder: a script of keys and the screens that they must lead to. Each
+ * script has a process, an emulated terminal, a home and a database of its own. `screen_test
+ * --update [NAME...]` writes the screens it sees into the scripts; read the difference before
+ * committing it.
+ *
+ *   size ROWS COLS      term NAME       env NAME=VALUE   run ARGUMENTS      before the first other
+ * line keys TEXT <f5>      paste TEXT      resize R C       signal TERM screen              the
+ * lines below, each after a |, are the whole screen line N TEXT         row N (from 0) is TEXT
+ * contains TEXT      absent TEXT cell Y X WHAT...    fg=N bg=N bold reverse underline, and no other
+ * attribute cursor Y X          quiet           nothing is sent while nothing happens sent MOST at
+ * most so many bytes since the last keys ends STATUS         the program has ended so, and the
+ * terminal is as it was
+ *
+ * $GOLDEN stands for the folder of small models. Where the numbers of a model would show, line and
+ * contains are enough. */
+#include <config.h>
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "emulator.h"
+
+enum {
+    SYNC_MS = 20000,
+    END_MS = 20000,
+    SCRIPTS_MOST = 100,
+    ENV_MOST = 24,
+    ARGS_MOST = 24,
+    PONG_BYTES = 12
+};
+
+struct script {
+    const char *path;
+    char home[256];
+    int rows, cols;
+    char *env[ENV_MOST + 1], *args[ARGS_MOST + 2];
+    size_t n_env, n_args;
+    struct emulator *e;
+    size_t sent_before;
+    char *text; /* of the screen; NULL: not read since the last change */
+    FILE *out;  /* where the updated script goes, or NULL */
+    int number;
+    bool ended;
+};
+
+static bool updating;
+
+static void set_env(struct script *s, const char *name, const char *value)
+{
+    assert_true(s->n_env < ENV_MOST);
+    assert_true(asprintf(&s->env[s->n_env++], "%s=%s", name, value) > 0);
+}
+
+/* $GOLDEN and $HOME inside a word. */
+static char *expand(const struct script *s, const char *word)
+{
+    static const char golden[] = "$GOLDEN", home[] = "$HOME";
+    const char *folder = getenv("ATTUNE_GOLDEN");
+    char *out = NULL;
+
+    if (strncmp(word, golden, sizeof golden - 1) == 0) {
+        assert_true(asprintf(&out, "%s%s", folder, word + sizeof golden - 1) > 0);
+    } else if (strncmp(word, home, sizeof home - 1) == 0) {
+        assert_true(asprintf(&out, "%s%s", s->home, word + sizeof home - 1) > 0);
+    } else {
+        out = strdup(word);
+    }
+    return out;
+}
+
+static void start(struct script *s)
+{
+    static const char *const defaults[][2] = {
+        {"TERM", "xterm-256color"}, {"INPUTRC", "/dev/null"}, {"ATTUNE_TEST", "1"}};
+    const char *program = getenv("ATTUNE_BIN");
+
+    if (s->e) {
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        bool given = false;
+
+        for (size_t k = 0; k < s->n_env; k++) {
+            given |= strncmp(s->env[k], defaults[i][0], strlen(defaults[i][0])) == 0;
+        }
+        if (!given) {
+            set_env(s, defaults[i][0], defaults[i][1]);
+        }
+    }
+    set_env(s, "HOME", s->home);
+    set_env(s, "XDG_DATA_HOME", s->home);
+    set_env(s, "XDG_CONFIG_HOME", s->home);
+    set_env(s, "XDG_STATE_HOME", s->home);
+    assert_non_null(program);
+    s->args[0] = strdup(program);
+    s->e = emulator_start(s->rows, s->cols, s->args, s->env);
+    assert_non_null(s->e);
+}
+
+static void fail_at(const struct script *s, const char *what)
+{
+    const char *name = strrchr(s->path, '/');
+    char *text = s->e ? emulator_text(s->e) : strdup("");
+
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n') + 1;
+        print_message("# |%.*s\n", (int)(next - line - 1), line);
+    }
+    free(text);
+    fail_msg("%s:%d: %s", name ? name + 1 : s->path, s->number, what);
+}
+
+static void sync_screen(struct script *s)
+{
+    free(s->text);
+    s->text = NULL;
+    if (!emulator_sync(s->e, SYNC_MS)) {
+        fail_at(s, "the program did not answer");
+    }
+    s->text = emulator_text(s->e);
+}
+
+static void send(struct script *s, const char *bytes, size_t len)
+{
+    start(s);
+    if (!s->text) {
+        sync_screen(s);
+    }
+    s->sent_before = emulator_received(s->e);
+    emulator_send(s->e, bytes, len);
+    free(s->text);
+    s->text = NULL;
+}
+
+static const char *row_of(struct script *s, int row, size_t *len)
+{
+    const char *at = s->text, *end;
+
+    while (row-- > 0 && at && *at) {
+        at = strchr(at, '\n');
+        at += at != NULL;
+    }
+    end = at ? strchr(at, '\n') : NULL;
+    *len = end ? (size_t)(end - at) : 0;
+    return end ? at : "";
+}
+
+static void seen(struct script *s)
+{
+    start(s);
+    if (!s->text) {
+        sync_screen(s);
+    }
+}
+
+/* ---- commands ---- */
+
+static void do_size(struct script *s, char *arg)
+{
+    assert_int_equal(sscanf(arg, "%d %d", &s->rows, &s->cols), 2);
+}
+
+static void do_term(struct script *s, char *arg)
+{
+    set_env(s, "TERM", arg);
+}
+
+static void do_env(struct script *s, char *arg)
+{
+    char *equals = strchr(arg, '='), *value;
+
+    assert_non_null(equals);
+    *equals = '\0';
+    value = expand(s, equals + 1);
+    set_env(s, arg, value);
+    free(value);
+}
+
+static void do_run(struct script *s, char *arg)
+{
+    for (char *word = strtok(arg, " "); word; word = strtok(NULL, " ")) {
+        assert_true(s->n_args < ARGS_MOST);
+        s->args[++s->n_args] = expand(s, word);
+    }
+}
+
+static void do_keys(struct script *s, char *arg)
+{
+    char bytes[4096];
+    size_t n = emulator_keys(bytes, sizeof bytes, arg);
+
+    if (n == 0) {
+        fail_at(s, "no such key");
+    }
+    send(s, bytes, n);
+}
+
+static void do_paste(struct script *s, char *arg)
+{
+    char bytes[4096];
+    int n = snprintf(bytes, sizeof bytes, "\033[200~%s\033[201~", arg);
+
+    for (char *at = bytes; *at; at++) { /* terminals send carriage returns */
+        if (at[0] == '\\' && at[1] == 'n') {
+            memmove(at, at + 1, strlen(at));
+            *at = '\r';
+            n--;
+        }
+    }
+    send(s, bytes, (size_t)n);
+}
+
+static void do_resize(struct script *s, char *arg)
+{
+    int rows, cols;
+
+    assert_int_equal(sscanf(arg, "%d %d", &rows, &cols), 2);
+    seen(s);
+    emulator_resize(s->e, rows, cols);
+    free(s->text);
+    s->text = NULL;
+}
+
+static void do_contains(struct script *s, char *arg)
+{
+    seen(s);
+    if (!strstr(s->text, arg)) {
+        fail_at(s, arg);
+    }
+}
+
+static void do_absent(struct script *s, char *arg)
+{
+    seen(s);
+    if (strstr(s->text, arg)) {
+        fail_at(s, arg);
+    }
+}
+
+static void do_line(struct script *s, char *arg)
+{
+    char *text;
+    long row = strtol(arg, &text, 10);
+    const char *got;
+    size_t len;
+
+    text += *text == ' ';
+    seen(s);
+    got = row_of(s, (int)row, &len);
+    if (strlen(text) != len || memcmp(got, text, len) != 0) {
+        fail_at(s, arg);
+    }
+}
+
+static void do_cell(struct script *s, char *arg)
+{
+    struct emulator_cell cell;
+    int y, x, used = 0;
+    char text[160];
+
+    assert_int_equal(sscanf(arg, "%d %d %n", &y, &x, &used), 2);
+    seen(s);
+    emulator_cell(s->e, y, x, &cell);
+    snprintf(text, sizeof text, "%s fg=%d bg=%d%s%s%s", cell.text, cell.fg, cell.bg,
+             cell.bold ? " bold" : "", cell.reverse ? " reverse" : "",
+             cell.underline ? " underline" : "");
+    if (strcmp(text, arg + used) != 0) {
+        fail_at(s, text);
+    }
+}
+
+static void do_cursor(struct script *s, char *arg)
+{
+    int y, x, at_y, at_x;
+
+    assert_int_equal(sscanf(arg, "%d %d", &y, &x), 2);
+    seen(s);
+    if (!emulator_cursor(s->e, &at_y, &at_x) || at_y != y || at_x != x) {
+        fail_at(s, arg);
+    }
+}
+
+static void do_quiet(struct script *s, char *arg)
+{
+    size_t before;
+
+    seen(s);
+    before = emulator_received(s->e);
+    sync_screen(s);
+    if (emulator_received(s->e) != before + PONG_BYTES) {
+        fail_at(s, "something was sent although nothing changed");
+    }
+}
+
+static void do_sent(struct script *s, char *arg)
+{
+    char text[64];
+    size_t sent;
+
+    seen(s);
+    sent = emulator_received(s->e) - s->sent_before - PONG_BYTES;
+    snprintf(text, sizeof text, "%zu bytes were sent", sent);
+    if (sent > strtoul(arg, NULL, 10)) {
+        fail_at(s, text);
+    }
+}
+
+static void do_signal(struct script *s, char *arg)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } table[] = {{"TERM", SIGTERM}, {"HUP", SIGHUP}, {"SEGV", SIGSEGV}, {"WINCH", SIGWINCH}};
+
+    seen(s);
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(table[i].name, arg) == 0) {
+            emulator_signal(s->e, table[i].number);
+        }
+    }
+    free(s->text);
+    s->text = NULL;
+}
+
+static void do_ends(struct script *s, char *arg)
+{
+    int status = 0, code, y, x;
+    char text[64];
+
+    start(s);
+    if (!emulator_wait(s->e, END_MS, &status)) {
+        fail_at(s, "the program still runs");
+    }
+    s->ended = true;
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    snprintf(text, sizeof text, "it ended with status %d", code);
+    if (code != atoi(arg)) {
+        fail_at(s, text);
+    }
+    if (emulator_alternate(s->e) || !emulator_cursor(s->e, &y, &x)) {
+        fail_at(s, "the terminal was not put back");
+    }
+    free(s->text);
+    s->text = emulator_text(s->e);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct script *s, char *arg);
+} commands[] = {
+    {"size", do_size},     {"term", do_term},   {"env", do_env},       {"run", do_run},
+    {"keys", do_keys},     {"paste", do_paste}, {"resize", do_resize}, {"contains", do_contains},
+    {"absent", do_absent}, {"line", do_line},   {"cell", do_cell},     {"cursor", do_cursor},
+    {"quiet", do_quiet},   {"sent", do_sent},   {"signal", do_signal}, {"ends", do_ends},
+};
+
+/* Whether the expected screen that follows is what is shown; *next moves behind it. */
+static void check_screen(struct script *s, char **next)
+{
+    bool same = true;
+    int row = 0, rows, cols;
+    size_t len;
+
+    seen(s);
+    emulator_size(s->e, &rows, &cols);
+    for (; **next == '|'; row++) {
+        char *line = *next + 1, *end = strchr(line, '\n');
+        const char *got = row_of(s, row, &len);
+
+        same &= end && (size_t)(end - line) == len && memcmp(line, got, len) == 0;
+        *next = end ? end + 1 : line + strlen(line);
+    }
+    if (s->out) {
+        for (row = 0; row < rows; row++) {
+            const char *got = row_of(s, row, &len);
+
+            fprintf(s->out, "|%.*s\n", (int)len, got);
+        }
+    } else if (!same || row != rows) {
+        fail_at(s, "the screen is another one (above: what is shown)");
+    }
+}
+
+static void run_lines(struct script *s, char *text)
+{
+    char *next;
+
+    for (char *line = text; *line; line = next) {
+        char *end = strchr(line, '\n'), *arg;
+        bool known = false;
+
+        next = end ? end + 1 : line + strlen(line);
+        if (end) {
+            *end = '\0';
+        }
+        s->number++;
+        if (s->out && *line != '|') {
+            fprintf(s->out, "%s\n", line);
+        }
+        if (!*line || *line == '#') {
+            continue;
+        }
+        if (strcmp(line, "screen") == 0) {
+            char *from = next;
+
+            check_screen(s, &next);
+            for (char *at = from; at < next; at++) {
+                s->number += *at == '\n';
+            }
+            continue;
+        }
+        arg = strchr(line, ' ');
+        arg = arg ? (*arg = '\0', arg + 1) : line + strlen(line);
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+            if (strcmp(commands[i].name, line) == 0) {
+                commands[i].run(s, arg);
+                known = true;
+            }
+        }
+        if (!known) {
+            fail_at(s, "no such command");
+        }
+    }
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 1 << 18);
+
+    assert_non_null(f);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 18) - 1, f) > 0);
+    fclose(f);
+    return text;
+}
+
+static void finish(struct script *s)
+{
+    char command[400];
+
+    emulator_stop(s->e);
+    for (size_t i = 0; i < s->n_env; i++) {
+        free(s->env[i]);
+    }
+    for (size_t i = 0; i <= s->n_args; i++) {
+        free(s->args[i]);
+    }
+    free(s->text);
+    snprintf(command, sizeof command, "rm -rf '%s'", s->home);
+    if (strstr(s->home, "attune-screen-")) {
+        assert_int_equal(system(command), 0);
+    }
+}
+
+static void a_script_leads_to_its_screens(void **state)
+{
+    struct script s = {.path = *state, .rows = 24, .cols = 80};
+    const char *folder = getenv("TMPDIR");
+    char *text = read_file(s.path), *updated = NULL;
+    size_t len = 0;
+
+    snprintf(s.home, sizeof s.home, "%s/attune-screen-XXXXXX", folder ? folder : "/tmp");
+    assert_non_null(mkdtemp(s.home));
+    s.out = updating ? open_memstream(&updated, &len) : NULL;
+    run_lines(&s, text);
+    if (s.out) {
+        FILE *f;
+
+        fclose(s.out);
+        f = fopen(s.path, "w");
+        assert_non_null(f);
+        assert_int_equal(fwrite(updated, 1, len, f), len);
+        fclose(f);
+        free(updated);
+    }
+    free(text);
+    finish(&s);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+    bool any = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            any = true;
+            if (strncmp(name, argv[i], strlen(argv[i])) == 0) {
+                return true;
+            }
+        }
+    }
+    return !any;
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest tests[SCRIPTS_MOST];
+    static char *paths[SCRIPTS_MOST];
+    const char *top = getenv("top_srcdir");
+    char folder[1024];
+    struct dirent *entry;
+    size_t n = 0;
+    DIR *dir;
+
+    snprintf(folder, sizeof folder, "%s/tests/screens", top ? top : ".");
+    dir = opendir(folder);
+    updating = argc > 1 && strcmp(argv[1], "--update") == 0;
+    while (dir && n < SCRIPTS_MOST && (entry = readdir(dir))) {
+        const char *dot = strrchr(entry->d_name, '.');
+
+        if (dot && strcmp(dot, ".test") == 0 && is_wanted(entry->d_name, argc, argv) &&
+            asprintf(&paths[n], "%s/%s", folder, entry->d_name) > 0) {
+            n++;
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    qsort(paths, n, sizeof *paths, compare);
+    for (size_t i = 0; i < n; i++) {
+        tests[i] = (struct CMUnitTest){strrchr(paths[i], '/') + 1, a_script_leads_to_its_screens,
+                                       NULL, NULL, paths[i]};
+    }
+    return n == 0 ? 1 : _cmocka_run_group_tests("screens", tests, n, NULL, NULL);
+}
