@@ -107,6 +107,25 @@ EXTRA_DIST += \
 	%D%/golden/hf/llama-gqa-tied/model.safetensors
 
 # Scripts of keys and screens, run in an emulated terminal.
+EXTRA_DIST += \
+	%D%/screens/ascii.test \
+	%D%/screens/command.test \
+	%D%/screens/dumb.test \
+	%D%/screens/help.test \
+	%D%/screens/keys.test \
+	%D%/screens/mono.test \
+	%D%/screens/run.test \
+	%D%/screens/signals.test \
+	%D%/screens/sizes.test \
+	%D%/screens/start.test \
+	%D%/screens/term-linux.test \
+	%D%/screens/term-screen256color.test \
+	%D%/screens/term-tmux256color.test \
+	%D%/screens/term-vt100.test \
+	%D%/screens/term-xterm.test \
+	%D%/screens/term-xterm256color.test \
+	%D%/screens/typing.test
+
 if SCREEN_TESTS
 check_PROGRAMS += %D%/screens/screen_test
 %C%_screens_screen_test_SOURCES = \

@@ -136,6 +136,16 @@ static bool set_param(struct app *app, const char *text)
         app->bench.seed_is_fixed = false;
         return true;
     }
+    if (strcmp(param, "seed") == 0) {
+        uint64_t seed = strtoull(value, &end, 10);
+
+        if (value[0] < '0' || value[0] > '9' || *end || seed > INT64_MAX) {
+            bench_say(&app->bench, true, "seed: wants a whole number up to 2^63-1, or random");
+        } else {
+            bench_set_seed(&app->bench, seed);
+        }
+        return true;
+    }
     number = strtod(value, &end);
     if (!value[0] || end == value || *end) {
         bench_say(&app->bench, true, "%s: wants a number", param);

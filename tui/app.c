@@ -21,7 +21,7 @@
 #include "line.h"
 #include "term.h"
 
-enum { ESCAPE_WAIT_MS = 25, BUSY_WAIT_MS = 100, PING_WAIT_MS = 5, LEAST_ROWS = 8, LEAST_COLS = 40 };
+enum { ESCAPE_WAIT_MS = 25, BUSY_WAIT_MS = 100, PING_WAIT_MS = 1, LEAST_ROWS = 8, LEAST_COLS = 40 };
 static const char pong[] = "\033]7770;pong\a";
 
 static bool panel_exists(const char *name)
@@ -90,22 +90,29 @@ static void arrange(struct app *app, struct rect body)
     app->n_places = n > 0 ? layout_place(s->layout, body, keep, app->places, PLACES_MOST) : 0;
 }
 
+static const char *title_of(const struct panel *panel, char *out, size_t capacity)
+{
+    snprintf(out, capacity, "%s", panel->ops->title);
+    if (panel->ops->title_text) {
+        panel->ops->title_text(panel, out, capacity);
+    }
+    return out;
+}
+
 static void draw_panel(struct app *app, struct panel *panel, struct rect r)
 {
     struct canvas *c = &app->canvas;
     char title[128];
 
-    snprintf(title, sizeof title, "%s", panel->ops->title);
-    if (panel->ops->title_text) {
-        panel->ops->title_text(panel, title, sizeof title);
-    }
+    title_of(panel, title, sizeof title);
     panel->focused = panel == app->focus;
     panel->inside = r.rows >= 3 && r.cols >= 4 ? canvas_box(c, r, title, panel->focused) : r;
     c->cursor_y = c->cursor_x = -1;
     panel->ops->draw(panel, c, panel->inside);
 }
 
-/* The focus last: its frame lies over the shared lines, and the cursor is its own. */
+/* The focus last: its frame lies over the shared lines, and the cursor is its own. The titles that
+ * it covered come back. */
 static void draw_panels(struct app *app, struct rect body)
 {
     bool alone = app->zoom || body.rows < LEAST_ROWS - 3 || body.cols < LEAST_COLS;
@@ -126,6 +133,15 @@ static void draw_panels(struct app *app, struct rect body)
     }
     if (app->focus) {
         draw_panel(app, app->focus, at);
+        for (size_t i = 0; i < app->n_places && !alone; i++) {
+            struct panel *panel = panel_named(app, app->places[i].panel);
+            char title[128];
+
+            if (panel && panel != app->focus) {
+                canvas_title(&app->canvas, app->places[i].rect,
+                             title_of(panel, title, sizeof title), false);
+            }
+        }
     } else {
         canvas_print(&app->canvas, body, 0, 1, style_of(&app->canvas, ROLE_DIM), "%s",
                      "This screen has no panel; F1 shows the keys, : takes an action.");
@@ -381,9 +397,8 @@ static void loop(struct app *app)
         if (n < 0 && errno != EINTR) {
             break;
         }
-        if (n > 0 && fds[1].revents) {
-            take_signals(app);
-        }
+        take_signals(
+            app); /* always: one may have come after poll had looked, but before the bytes */
         if ((n > 0 && fds[0].revents) || (n == 0 && input_pending(app->input))) {
             take_input(app, n > 0);
         }
@@ -396,8 +411,10 @@ static void loop(struct app *app)
         if (app->dirty && (app->ping || wait_ms(app, now_ms() - drawn) == 0)) {
             draw(app);
             drawn = now_ms();
-        }
-        if (app->ping && !app->dirty && !busy && !app->verb.pid && !input_pending(app->input)) {
+        } else if (app->ping && !app->dirty && !busy && !app->verb.pid &&
+                   !input_pending(app->input)) {
+            /* A turn without drawing: what panels ask for while they draw was answered and is
+             * shown. */
             term_write(app->term, pong, sizeof pong - 1);
             app->ping = false;
         }

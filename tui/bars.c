@@ -14,10 +14,14 @@ static const char *const states[] = {
     [BENCH_REPLAYING] = "replaying", [BENCH_FAILED] = "failed",
 };
 
-size_t bars_key_label(const struct key *key, char *out, size_t capacity)
+size_t bars_key_label(const struct key *key, bool with_alt, char *out, size_t capacity)
 {
     char text[64];
 
+    if (with_alt) {
+        key_text(key, text, sizeof text);
+        return (size_t)snprintf(out, capacity, "Alt-%s", text);
+    }
     if (key->kind == KEY_CHAR && key->mods == MOD_CTRL && key->code > ' ' && key->code < 127) {
         return (size_t)snprintf(out, capacity, "^%c", toupper((int)key->code));
     }
@@ -84,6 +88,10 @@ void bars_top(struct canvas *c, struct rect row, const struct workbench *b)
     const char *slash = strrchr(name, '/');
     char text[160];
     int limit, x;
+
+    if (used > b->n_context && b->tokens.n <= b->n_context) {
+        used = b->n_context; /* the last token of a run is drawn, not read: it needs no position */
+    }
 
     bold.attrs |= ATTR_BOLD;
     canvas_fill(c, row, ' ', s);
@@ -196,22 +204,27 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
         return;
     }
     for (size_t w = 0; conf_yes(conf, OPTION_hints) && w < 3; w++) {
-        for (size_t i = 0; i < conf->keymap.n; i++) {
+        int most =
+            w < 2 ? row.cols / 24 : 99; /* of the panel a few, and room for the general ones */
+
+        for (size_t i = 0; i < conf->keymap.n && most > 0; i++) {
             const struct binding *bound = &conf->keymap.list[i];
+            bool typed = panel && panel->takes_text && is_typed(&bound->key);
             char label[40];
 
             if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) ||
-                (panel && panel->takes_text && is_typed(&bound->key))) {
+                (typed && w > 0)) {
                 continue;
             }
-            bars_key_label(&bound->key, label, sizeof label);
+            bars_key_label(&bound->key, typed, label, sizeof label);
             if (x + 3 + text_columns(label, strlen(label)) +
                     text_columns(bound->help, strlen(bound->help)) >
                 row.cols) {
-                return;
+                break;
             }
             x += canvas_print(c, row, 0, x + 1, style_of(c, ROLE_KEY), "%s", label) + 2;
             x += canvas_print(c, row, 0, x, style_of(c, ROLE_DIM), "%s", bound->help) + 1;
+            most--;
         }
     }
 }

@@ -12,7 +12,8 @@ void bars_knobs(struct canvas *c, struct rect row, const struct workbench *b);
 void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
                  const struct conf *conf, const struct panel_ops *panel, const char *screen);
 
-/* "^R", "F5", "Tab": a key as it is written on a hint. */
-size_t bars_key_label(const struct key *key, char *out, size_t capacity);
+/* "^R", "F5", "Tab": a key as it is written on a hint; with Alt where its character would be typed.
+ */
+size_t bars_key_label(const struct key *key, bool with_alt, char *out, size_t capacity);
 
 #endif

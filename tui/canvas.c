@@ -284,11 +284,21 @@ static void put_line(struct canvas *c, struct rect clip, int y, int x, unsigned 
     canvas_put(c, clip, y, x, &cp, 1, 1, s);
 }
 
+void canvas_title(struct canvas *c, struct rect r, const char *title, bool focused)
+{
+    struct rect head = {r.y, r.x + 2, 1, r.cols - 4};
+    struct style s =
+        focused ? style_reverse(style_of(c, ROLE_FRAME_FOCUS)) : style_of(c, ROLE_TITLE);
+
+    if (title && title[0] && r.rows > 1 && head.cols > 0) {
+        canvas_print(c, head, 0, 0, s, " %s ", title);
+    }
+}
+
 struct rect canvas_box(struct canvas *c, struct rect r, const char *title, bool focused)
 {
-    struct rect clip = visible(c, r), head = {r.y, r.x + 2, 1, r.cols - 4};
-    struct style frame = style_of(c, focused ? ROLE_FRAME_FOCUS : ROLE_FRAME),
-                 text = style_of(c, ROLE_TITLE);
+    struct rect clip = visible(c, r);
+    struct style frame = style_of(c, focused ? ROLE_FRAME_FOCUS : ROLE_FRAME);
     int bottom = r.y + r.rows - 1, right = r.x + r.cols - 1;
 
     if (r.rows < 2 || r.cols < 2) {
@@ -306,10 +316,7 @@ struct rect canvas_box(struct canvas *c, struct rect r, const char *title, bool 
     put_line(c, clip, r.y, right, DOWN | LEFT, frame);
     put_line(c, clip, bottom, r.x, UP | RIGHT, frame);
     put_line(c, clip, bottom, right, UP | LEFT, frame);
-    if (title && title[0] && head.cols > 0) {
-        text = focused ? style_reverse(frame) : text;
-        canvas_print(c, head, 0, 0, text, " %s ", title);
-    }
+    canvas_title(c, r, title, focused);
     return (struct rect){r.y + 1, r.x + 1, r.rows - 2, r.cols - 2};
 }
 

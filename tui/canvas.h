@@ -68,6 +68,8 @@ int text_columns(const char *text, size_t len);
 void canvas_fill(struct canvas *c, struct rect r, uint32_t cp, struct style s);
 /* A frame with a title; returns the inside. */
 struct rect canvas_box(struct canvas *c, struct rect r, const char *title, bool focused);
+/* The title of such a frame alone: a neighbour's frame, drawn later, lies over it. */
+void canvas_title(struct canvas *c, struct rect r, const char *title, bool focused);
 /* A horizontal bar of fraction 0..1 of cols, in eighths of a cell (# in ASCII mode). */
 void canvas_bar(struct canvas *c, struct rect r, int y, int x, int cols, double fraction, struct style s);
 void canvas_cursor(struct canvas *c, struct rect r, int y, int x);

@@ -11,7 +11,8 @@
 #include "bars.h"
 #include "cli.h"
 
-static void print_bindings(FILE *out, const struct app *app, const char *where, const char *heading)
+static void print_bindings(FILE *out, const struct app *app, const char *where, bool with_alt,
+                           const char *heading)
 {
     bool first = true;
 
@@ -20,11 +21,12 @@ static void print_bindings(FILE *out, const struct app *app, const char *where, 
         char label[64];
 
         if (strcmp(b->where, where) == 0) {
-            bars_key_label(&b->key, label, sizeof label);
+            bars_key_label(&b->key, with_alt && b->key.kind == KEY_CHAR && b->key.mods == 0, label,
+                           sizeof label);
             if (first) {
                 fprintf(out, "\1%s\n", heading);
             }
-            fprintf(out, "  %-12s %-34s %s%s%s\n", label, b->help, b->action, b->arg[0] ? " " : "",
+            fprintf(out, "  %-12s %-30s %s%s%s\n", label, b->help, b->action, b->arg[0] ? " " : "",
                     b->arg);
             first = false;
         }
@@ -40,7 +42,7 @@ static void print_help(FILE *out, const struct app *app)
 
     if (app->focus) {
         snprintf(heading, sizeof heading, "%s: %s", app->focus->ops->title, app->focus->ops->help);
-        print_bindings(out, app, app->focus->ops->name, heading);
+        print_bindings(out, app, app->focus->ops->name, app->focus->ops->takes_text, heading);
         if (app->focus->ops->takes_text) {
             fprintf(out, "  Characters are typed here. Alt with a letter, or Escape and then the "
                          "letter, is the\n"
@@ -48,31 +50,31 @@ static void print_help(FILE *out, const struct app *app)
         }
     }
     snprintf(heading, sizeof heading, "Screen %s", app->screen);
-    print_bindings(out, app, app->screen, heading);
-    print_bindings(out, app, "all", "Everywhere");
+    print_bindings(out, app, app->screen, false, heading);
+    print_bindings(out, app, "all", false, "Everywhere");
     for (size_t i = 0; i < panel_count(); i++) {
         if (!app->focus || panel_at(i) != app->focus->ops) {
             snprintf(heading, sizeof heading, "%s (%s): %s", panel_at(i)->title, panel_at(i)->name,
                      panel_at(i)->help);
-            print_bindings(out, app, panel_at(i)->name, heading);
+            print_bindings(out, app, panel_at(i)->name, panel_at(i)->takes_text, heading);
         }
     }
     fprintf(out, "\1Actions: bind them to keys, or type them after :\n");
     for (size_t i = 0; i < action_count(); i++) {
         snprintf(heading, sizeof heading, "%s %s", action_at(i)->name, action_at(i)->arg);
-        fprintf(out, "  %-32s %s\n", heading, action_at(i)->help);
+        fprintf(out, "  %-24s %s\n", heading, action_at(i)->help);
     }
     fprintf(out, "\n\1Options: set NAME VALUE, here and in attune.conf\n");
     for (int i = 0; i < OPTION_COUNT; i++) {
         snprintf(heading, sizeof heading, "%s = %s", option_name(i), conf_get(&app->conf, i));
-        fprintf(out, "  %-32s %s (%s)\n", heading, option_help(i), option_values(i));
+        fprintf(out, "  %-24s %s (%s)\n", heading, option_help(i), option_values(i));
     }
     fprintf(out, "\n\1Knobs: NAME VALUE, or tick NAME STEPS\n");
     for (size_t i = 0; i < attune_param_count(); i++) {
         const struct attune_param *p = attune_param_at(i);
 
         snprintf(heading, sizeof heading, "%s %.6g..%.6g", p->name, p->min, p->max);
-        fprintf(out, "  %-32s %s\n", heading, p->help);
+        fprintf(out, "  %-24s %s\n", heading, p->help);
     }
     fprintf(out, "\n\1Screens\n");
     for (size_t i = 0; i < app->conf.screens.n; i++) {
@@ -80,11 +82,11 @@ static void print_help(FILE *out, const struct app *app)
 
         snprintf(heading, sizeof heading, s->min_cols ? "%s, from %d columns" : "%s", s->name,
                  s->min_cols);
-        fprintf(out, "  %-32s %s\n", heading, s->text);
+        fprintf(out, "  %-24s %s\n", heading, s->text);
     }
     fprintf(out, "\n\1Verbs: type them after : too; in a shell, attune VERB --help\n");
     for (size_t i = 0; i < cmd_count(); i++) {
-        fprintf(out, "  %-32s %s\n", cmd_at(i)->name, cmd_at(i)->help);
+        fprintf(out, "  %-24s %s\n", cmd_at(i)->name, cmd_at(i)->help);
     }
 }
 

@@ -361,6 +361,12 @@ static size_t take_escape(struct input *in, struct key *out, const char *s, size
     }
     taken = s[1] == 27 ? take_escape(in, out, s + 1, n - 1, flush)
                        : take_char(out, s + 1, n - 1, flush);
+    if (taken > 0 && out->kind != KEY_CHAR && out->kind != KEY_NAMED && s[1] == 27) {
+        in->pasting = false; /* nothing that Alt could be held with: the first ESC was a key */
+        *out = (struct key){.kind = KEY_BAD};
+        set_named(out, NAMED_ESCAPE, 0);
+        return 1;
+    }
     if (out->kind == KEY_CHAR || out->kind == KEY_NAMED) {
         out->mods |= MOD_ALT;
     }

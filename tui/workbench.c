@@ -208,6 +208,13 @@ int bench_set_param(struct workbench *b, const char *param, double value)
     return ATTUNE_OK;
 }
 
+void bench_set_seed(struct workbench *b, uint64_t seed)
+{
+    b->seed = seed & INT64_MAX;
+    b->seed_is_fixed = true;
+    b->frame++;
+}
+
 /* The value a number of ticks away, inside the range. A negative step multiplies: 40 becomes 48,
  * not 41. */
 static double ticked(const struct attune_param *p, double value, int ticks)
@@ -244,8 +251,15 @@ int bench_tick(struct workbench *b, const char *param, int ticks)
         return bench_set_param(b, param, value < 0 ? 0 : value);
     }
     if (strcmp(param, "seed") == 0) {
-        return bench_set_param(
-            b, param, ticks < 0 && b->seed < (uint64_t)-ticks ? 0 : (double)b->seed + ticks);
+        uint64_t by = ticks < 0 ? (uint64_t) - (int64_t)ticks : (uint64_t)ticks;
+
+        if (ticks < 0) {
+            by = b->seed > by ? b->seed - by : 0;
+        } else {
+            by = b->seed < INT64_MAX - by ? b->seed + by : INT64_MAX;
+        }
+        bench_set_seed(b, by);
+        return ATTUNE_OK;
     }
     p = attune_param_find(param);
     if (!p) {

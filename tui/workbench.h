@@ -115,6 +115,7 @@ void bench_prompt_changed(struct workbench *b); /* after an edit of b->prompt */
 int bench_set_param(struct workbench *b, const char *param, double value);
 int bench_tick(struct workbench *b, const char *param,
                int ticks); /* also "max_tokens" and "seed" */
+void bench_set_seed(struct workbench *b, uint64_t seed); /* a double holds too few digits of it */
 int bench_set_order(struct workbench *b, const char *order);
 int bench_set_chain(struct workbench *b, const char *text);
 int bench_set_bias(struct workbench *b, attune_token id, float bias);

@@ -86,6 +86,7 @@ static void every_form_is_understood(void **state)
         {"\033[<0;1;1M\033[<0;240;60m\033[<32;5;6M\033[<64;3;2M\033[<81;3;2M",
          "mouse(0,0,0,press) mouse(59,239,0) mouse(5,4,0,press,drag) mouse(1,2,64,press) "
          "mouse(1,2,65,press,ctrl)"},
+        {"\033\033[7770~\033\033[200~x\033[201~", "escape ping escape paste(x)"},
         {"\033[I\033[O\033[7770~", "in out ping"},
         {"\033[200~a\r\nb\rc\n\td\033[31m\x03\033[201~x", "paste(a\nb\nc\n\td[31m) x"},
         {"\033[200~\033[201~", "paste()"},
