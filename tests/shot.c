@@ -157,9 +157,9 @@ static void settle(struct emulator *e, bool other)
 int main(int argc, char **argv)
 {
     static char test[] = "ATTUNE_TEST=1", term[] = "TERM=xterm-256color";
-    char *keys[KEYS_MOST], *env[ENV_MOST + 1] = {term, test};
+    char *keys[KEYS_MOST], *env[ENV_MOST + 3] = {0};
     const char *path = NULL;
-    int rows = 24, cols = 80, n_keys = 0, n_env = 2, wait = 0, status = 0, c;
+    int rows = 24, cols = 80, n_keys = 0, n_env = 0, wait = 0, status = 0, c;
     bool other = false, as_text = false;
     struct emulator *e;
 
@@ -190,6 +190,8 @@ int main(int argc, char **argv)
             n_env++;
         }
     }
+    env[n_env++] = term; /* the first of a name counts: -e comes before */
+    env[n_env++] = test;
     e = emulator_start(rows, cols, argv + optind, env);
     if (!e) {
         perror("shot");

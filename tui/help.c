@@ -50,10 +50,13 @@ static void print_help(FILE *out, const struct app *app)
         }
     }
     snprintf(heading, sizeof heading, "Screen %s", app->screen);
-    print_bindings(out, app, app->screen, false, heading);
+    if (!app->focus || strcmp(app->screen, app->focus->ops->name) != 0) {
+        print_bindings(out, app, app->screen, false, heading);
+    }
     print_bindings(out, app, "all", false, "Everywhere");
     for (size_t i = 0; i < panel_count(); i++) {
-        if (!app->focus || panel_at(i) != app->focus->ops) {
+        if ((!app->focus || panel_at(i) != app->focus->ops) &&
+            strcmp(panel_at(i)->name, app->screen) != 0) {
             snprintf(heading, sizeof heading, "%s (%s): %s", panel_at(i)->title, panel_at(i)->name,
                      panel_at(i)->help);
             print_bindings(out, app, panel_at(i)->name, panel_at(i)->takes_text, heading);

@@ -220,6 +220,15 @@ static void do_paste(struct script *s, char *arg)
     send(s, bytes, (size_t)n);
 }
 
+static void do_mouse(struct script *s, char *arg)
+{
+    int button, y, x;
+    char bytes[64];
+
+    assert_int_equal(sscanf(arg, "%d %d %d", &button, &y, &x), 3);
+    send(s, bytes, (size_t)snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1));
+}
+
 static void do_resize(struct script *s, char *arg)
 {
     int rows, cols;
@@ -358,10 +367,11 @@ static const struct {
     const char *name;
     void (*run)(struct script *s, char *arg);
 } commands[] = {
-    {"size", do_size},     {"term", do_term},   {"env", do_env},       {"run", do_run},
-    {"keys", do_keys},     {"paste", do_paste}, {"resize", do_resize}, {"contains", do_contains},
-    {"absent", do_absent}, {"line", do_line},   {"cell", do_cell},     {"cursor", do_cursor},
-    {"quiet", do_quiet},   {"sent", do_sent},   {"signal", do_signal}, {"ends", do_ends},
+    {"size", do_size},         {"term", do_term},     {"env", do_env},     {"run", do_run},
+    {"keys", do_keys},         {"paste", do_paste},   {"mouse", do_mouse}, {"resize", do_resize},
+    {"contains", do_contains}, {"absent", do_absent}, {"line", do_line},   {"cell", do_cell},
+    {"cursor", do_cursor},     {"quiet", do_quiet},   {"sent", do_sent},   {"signal", do_signal},
+    {"ends", do_ends},
 };
 
 /* Whether the expected screen that follows is what is shown; *next moves behind it. */
