@@ -6,7 +6,6 @@
 
 #include <attune/tensors.h>
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,10 +6,10 @@
 #include <attune/library.h>
 #include <attune/run.h>
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <inttypes.h>
 
 struct sample { /* one generation of the verb */
     struct cli *cli;
