@@ -109,6 +109,11 @@ EXTRA_DIST += \
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \
 	%D%/screens/ascii.test \
+	%D%/screens/direct.test \
+	%D%/screens/mouse.test \
+	%D%/screens/escapes.test \
+	%D%/screens/editor.test \
+	%D%/screens/bytes.test \
 	%D%/screens/command.test \
 	%D%/screens/dumb.test \
 	%D%/screens/help.test \

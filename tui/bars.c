@@ -212,7 +212,9 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
             bool typed = panel && panel->takes_text && is_typed(&bound->key);
             char label[40];
 
-            if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) ||
+            bool shadowed = w > 0 && panel && keymap_find(&conf->keymap, panel->name, &bound->key);
+
+            if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) || shadowed ||
                 (typed && w > 0)) {
                 continue;
             }

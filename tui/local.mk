@@ -121,3 +121,20 @@ EXTRA_DIST += %D%/README.md
 bin_PROGRAMS += attune
 attune_SOURCES = %D%/main.c
 attune_LDADD = $(TUI_LIBS)
+
+# Terminals that say so in COLORTERM get 24-bit colour through an entry of our own; without tic they get 256.
+EXTRA_DIST += %D%/attune-direct.ti
+if HAVE_TIC
+noinst_DATA = terminfo/a/attune-direct
+terminfo/a/attune-direct: $(top_srcdir)/%D%/attune-direct.ti
+	@$(MKDIR_P) terminfo
+	$(AM_V_GEN)$(TIC) -x -o terminfo $(top_srcdir)/%D%/attune-direct.ti && touch $@
+install-data-local: terminfo/a/attune-direct
+	$(MKDIR_P) '$(DESTDIR)$(pkgdatadir)/terminfo/a'
+	$(INSTALL_DATA) terminfo/a/attune-direct '$(DESTDIR)$(pkgdatadir)/terminfo/a/attune-direct'
+uninstall-local:
+	rm -f '$(DESTDIR)$(pkgdatadir)/terminfo/a/attune-direct'
+	-rmdir '$(DESTDIR)$(pkgdatadir)/terminfo/a' '$(DESTDIR)$(pkgdatadir)/terminfo' 2>/dev/null
+clean-local:
+	rm -rf terminfo
+endif

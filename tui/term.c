@@ -8,6 +8,7 @@
 
 #include "term.h"
 
+#include <attune/library.h>
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -214,7 +215,29 @@ static enum colour_tier pick_tier(int wanted)
     return most == TIER_DIRECT && wanted == TIER_256 ? TIER_DIRECT : (enum colour_tier)wanted;
 }
 
-/* attune-direct (share/terminfo) is the terminal with 24-bit colour; without it, or where the
+/* The entry lies in the folder terminfo beside an uninstalled program, or among the data. An empty
+ * place in the list is the system's own. */
+static void add_terminfo(void)
+{
+    const char *before = getenv("TERMINFO_DIRS");
+    char exe[1024], *data = attune_library_datadir(), *list = NULL;
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    char *slash;
+
+    exe[n > 0 ? n : 0] = '\0';
+    slash = strrchr(exe, '/');
+    if (slash) {
+        *slash = '\0';
+    }
+    if (asprintf(&list, "%s/terminfo:%s/terminfo:%s", exe, data ? data : "", before ? before : "") >
+        0) {
+        setenv("TERMINFO_DIRS", list, 1);
+        free(list);
+    }
+    free(data);
+}
+
+/* attune-direct (attune-direct.ti) is the terminal with 24-bit colour; without it, or where the
  * terminal does not say that it has that, $TERM as it is. */
 static SCREEN *open_screen(FILE *tty, int wanted)
 {
@@ -227,6 +250,7 @@ static SCREEN *open_screen(FILE *tty, int wanted)
 
     if (fits &&
         (wanted == TIER_DIRECT || (wanted < 0 && says_direct && !(no_color && no_color[0])))) {
+        add_terminfo();
         screen = newterm("attune-direct", tty, stdin);
     }
     return screen ? screen : newterm(NULL, tty, stdin);
