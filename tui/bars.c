@@ -221,7 +221,7 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
             bars_key_label(&bound->key, typed, label, sizeof label);
             if (x + 3 + text_columns(label, strlen(label)) +
                     text_columns(bound->help, strlen(bound->help)) >
-                row.cols) {
+                row.cols - (w < 2 ? 16 : 0)) {
                 break;
             }
             x += canvas_print(c, row, 0, x + 1, style_of(c, ROLE_KEY), "%s", label) + 2;
