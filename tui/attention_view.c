@@ -17,6 +17,18 @@ const char *const attention_scales[SCALE_COUNT] = {"linear", "log", "rank", "per
 enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8 };
 static const double least_log = 1e-4; /* where the log scale begins */
 
+size_t attention_tokens(const struct workbench *b)
+{
+    return strip_prompt(b) + (b->shown_step > 0 ? (size_t)b->shown_step : 0);
+}
+
+size_t attention_query(const struct workbench *b)
+{
+    size_t n = attention_tokens(b);
+
+    return b->token_cursor < n ? b->token_cursor : n > 0 ? n - 1 : 0;
+}
+
 int attention_head_rows(struct rect inside)
 {
     return inside.rows >= 10 ? 3 : inside.rows >= 6 ? 2 : inside.rows >= 4 ? 1 : 0;
@@ -50,7 +62,7 @@ static size_t least(size_t a, int b)
 struct attention_map attention_layout(const struct workbench *b, const struct attention_look *look,
                                       const struct canvas *c, struct rect inside)
 {
-    size_t n = bench_n_tokens(b), nq, nk;
+    size_t n = attention_tokens(b), nq, nk;
     int head = attention_head_rows(inside);
     struct attention_map m = {
         .area = {head, 0, inside.rows - head - attention_foot_rows(inside), inside.cols}};
@@ -58,7 +70,7 @@ struct attention_map attention_layout(const struct workbench *b, const struct at
 
     r->layer = look->layer;
     r->head = look->head;
-    r->cursor = b->token_cursor < n ? b->token_cursor : n ? n - 1 : 0;
+    r->cursor = attention_query(b);
     if (n == 0 || m.area.rows < 1 || m.area.cols < 1) {
         return m;
     }
@@ -109,7 +121,10 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct shades make_shades(enum attention_scale scale, const float *values, size_t n)
+/* The first column stays out of the scale when it is the first token: it often holds most of the
+ * weight, and all the rest would look alike. It is drawn as what lies beyond. */
+static struct shades make_shades(enum attention_scale scale, const float *values, size_t n,
+                                 int columns, bool skip_first)
 {
     struct shades s = {.scale = scale, .values = values};
 
@@ -117,7 +132,7 @@ static struct shades make_shades(enum attention_scale scale, const float *values
         s.sorted = malloc((n + 1) * sizeof *s.sorted);
     }
     for (size_t i = 0; i < n; i++) {
-        if (isnan(values[i])) {
+        if (isnan(values[i]) || (skip_first && i % (size_t)columns == 0)) {
             continue;
         }
         s.most = values[i] > s.most ? values[i] : s.most;
@@ -160,19 +175,19 @@ static float shade(const struct shades *s, float v, float row_most)
     }
     if (s->scale == SCALE_LOG) {
         double low = most > least_log ? least_log : most / 10;
-        return v <= low ? 0 : (float)(log(v / low) / log(most / low));
+        return v <= low ? 0 : v >= most ? 1 : (float)(log(v / low) / log(most / low));
     }
-    return (float)(v / most);
+    return (float)(v < most ? v / most : 1);
 }
 
-static float most_of_row(const float *row, int n)
+static float most_of_row(const float *row, int n, bool skip_first)
 {
     float most = 0;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = skip_first; i < n; i++) {
         most = row[i] > most ? row[i] : most;
     }
-    return most;
+    return most > 0 ? most : row[0];
 }
 
 /* ---- the lines around the picture ---- */
@@ -205,19 +220,19 @@ static void draw_heading(const struct workbench *b, const struct attention_look 
     int x = canvas_print(c, r, y, 0, dim, "layer ");
 
     x += canvas_print(c, r, y, x, value, "%d", look->layer + 1);
-    x += canvas_print(c, r, y, x, dim, r.cols < 34 ? "/%d head " : " of %d, head ", info->n_layers);
+    x += canvas_print(c, r, y, x, dim, r.cols < 48 ? "/%d head " : " of %d, head ", info->n_layers);
     x += canvas_print(c, r, y, x, value, "%d", look->head + 1);
-    x += canvas_print(c, r, y, x, dim, r.cols < 34 ? "/%d" : " of %d", info->n_heads);
+    x += canvas_print(c, r, y, x, dim, r.cols < 48 ? "/%d" : " of %d", info->n_heads);
     if (look->mode == ATTENTION_MAP) {
         canvas_print(c, r, y, x, dim, "%s",
-                     r.cols - x >= 24   ? ", rows query, columns key"
-                     : r.cols - x >= 16 ? ", rows q, cols k"
-                                        : ", q x k");
+                     r.cols - x >= 25   ? ", rows query, columns key"
+                     : r.cols - x >= 17 ? ", row q, column k"
+                                        : "");
         return;
     }
     x += canvas_print(c, r, y, x, style_of(c, ROLE_ACCENT),
                       look->mode == ATTENTION_FROM ? ", from " : ", to ");
-    x += put_token(b, c, r, y, x, b->token_cursor, style_of(c, ROLE_SELECT));
+    x += put_token(b, c, r, y, x, attention_query(b), style_of(c, ROLE_SELECT));
     canvas_print(c, r, y, x, dim,
                  look->mode == ATTENTION_FROM ? ": what it looks at" : ": who looks at it");
 }
@@ -230,7 +245,8 @@ static void draw_legend(const struct attention_look *look, const struct attentio
     int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", attention_scales[look->scale]);
 
     strcpy(low, "0");
-    snprintf(high, sizeof high, "%.3f", (double)s->most);
+    snprintf(high, sizeof high, q->k0 == 0 && look->mode != ATTENTION_TO ? "%.3f+" : "%.3f",
+             (double)s->most);
     if (look->scale == SCALE_LOG) {
         snprintf(low, sizeof low, "%g", s->most > least_log ? least_log : (double)s->most / 10);
     } else if (look->scale == SCALE_RANK) {
@@ -244,8 +260,8 @@ static void draw_legend(const struct attention_look *look, const struct attentio
         size_t rows = (q->q1 - q->q0 + (size_t)q->rows - 1) / (size_t)q->rows;
         size_t cols = (q->k1 - q->k0 + (size_t)q->cols - 1) / (size_t)q->cols;
         if (rows > 1 || cols > 1) {
-            x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), " cell: most of %zux%zu", rows,
-                              cols);
+            x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN),
+                              r.cols - x >= 20 ? " cell: most of %zux%zu" : " %zux%zu", rows, cols);
         }
     }
     if (look->hide_first) {
@@ -323,14 +339,14 @@ static void draw_axes(const struct workbench *b, const struct attention_look *lo
 {
     const struct attention_request *q = &b->attention.request;
     struct rect top = view_rows(inside, map->area.y - 1, 1);
-    int row = cell_of(b->token_cursor, q->q0, q->q1, q->rows),
+    int row = cell_of(attention_query(b), q->q0, q->q1, q->rows),
         column = cell_of(look->key, q->k0, q->k1, q->cols);
     int lines = map->half ? (q->rows + 1) / 2 : q->rows;
 
     for (int y = 0; y < lines && map->label_columns > 1; y++) {
         size_t token = q->q0 + (size_t)y * (q->q1 - q->q0) / (size_t)q->rows;
         struct rect cell = {inside.y + map->area.y + y, inside.x, 1, map->label_columns - 1};
-        draw_token(b, c, cell, y == row ? b->token_cursor : token,
+        draw_token(b, c, cell, y == row ? attention_query(b) : token,
                    style_of(c, y == row ? ROLE_SELECT : ROLE_DIM));
     }
     if (row >= 0 && map->label_columns > 0) {
@@ -368,15 +384,16 @@ static void draw_cells(const struct workbench *b, const struct attention_look *l
     const struct attention_request *q = &b->attention.request;
     const float *cells = b->attention.cells; /* [rows, cols] */
     struct rect r = view_rows(inside, map->area.y, map->area.rows);
-    int row = cell_of(b->token_cursor, q->q0, q->q1, q->rows),
+    int row = cell_of(attention_query(b), q->q0, q->q1, q->rows),
         column = cell_of(look->key, q->k0, q->k1, q->cols);
     int step = map->half ? 2 : 1;
+    bool skip = q->k0 == 0;
 
     for (int y = 0; y < q->rows; y += step) {
         const float *upper = cells + (size_t)y * (size_t)q->cols;
         const float *lower = y + 1 < q->rows ? upper + q->cols : NULL;
-        float most = most_of_row(upper, q->cols),
-              lower_most = lower ? most_of_row(lower, q->cols) : 0;
+        float most = most_of_row(upper, q->cols, skip),
+              lower_most = lower ? most_of_row(lower, q->cols, skip) : 0;
         for (int x = 0; x < q->cols; x++) {
             float v = shade(s, upper[x], most);
             int at = map->area.x + x * map->cell_columns;
@@ -409,7 +426,7 @@ static struct style text_style(const void *context, const struct canvas *c, size
     const struct colouring *k = context;
     float v = i < k->n ? k->values[i] : NAN;
 
-    if (i == k->bench->token_cursor) {
+    if (i == attention_query(k->bench)) {
         return style_of(c, ROLE_SELECT);
     }
     if (isnan(v) || v == 0 || (i == 0 && k->look->hide_first)) {
@@ -429,7 +446,7 @@ static void draw_text(const struct workbench *b, const struct attention_look *lo
     if (!spots) {
         return;
     }
-    top = view_scroll(0, spots[b->token_cursor].row, n_rows, r.rows);
+    top = view_scroll(0, spots[attention_query(b)].row, n_rows, r.rows);
     strip_draw(b, c, r, spots, top, text_style, &k);
     free(spots);
 }
@@ -444,9 +461,9 @@ void attention_draw(const struct workbench *b, const struct attention_look *look
     size_t n = map_mode ? (size_t)q->rows * (size_t)q->cols
                : by_row ? a->n_tokens
                         : (size_t)q->rows;
-    size_t skip = !map_mode && look->hide_first && n > 0;
     const float *values = by_row ? a->row : a->cells;
-    struct shades s = make_shades(look->scale, values + skip, n - skip);
+    int columns = map_mode ? q->cols : by_row && n > 0 ? (int)n : 1;
+    struct shades s = make_shades(look->scale, values, n, columns, map_mode ? q->k0 == 0 : by_row);
     int head = attention_head_rows(inside), foot = attention_foot_rows(inside);
 
     if (head >= 1) {

@@ -29,6 +29,11 @@ struct attention_map { /* where things are drawn, and what has to be asked for *
     struct attention_request request;
 };
 
+/* Tokens that the weights are over: those in front of the distribution that is shown. The newest
+ * token of a run was chosen, but not read yet. */
+size_t attention_tokens(const struct workbench *b);
+size_t attention_query(const struct workbench *b); /* the cursor among them */
+
 /* The layout for a rectangle; request.rows is 0 where there is nothing to ask for. */
 struct attention_map attention_layout(const struct workbench *b, const struct attention_look *look,
                                       const struct canvas *c, struct rect inside);

@@ -238,24 +238,20 @@ static void draw_seed(const struct dist_view *v, struct canvas *c, struct rect r
     char bytes[VIEW_BYTES], text[VIEW_NUMBER];
     bool special;
     size_t len = view_id_bytes(b, draw->id, bytes, &special);
-    int x = 0;
+    int x = canvas_print(c, r, y, 0, dim, "u ");
 
-    snprintf(text, sizeof text, "%llu",
-             (unsigned long long)(b->replayed ? b->record.seed : b->seed));
-    if (r.cols >= 40) {
-        x += view_pair(c, r, y, x, "seed", text);
-        if (b->shown_step < 0 && !b->seed_is_fixed) {
-            x += canvas_print(c, r, y, x - 1, dim, "* ") - 1;
-        }
-        x += canvas_print(c, r, y, x, dim, "step %llu ", (unsigned long long)step_index(b));
-    }
-    x += canvas_print(c, r, y, x, dim, "u ");
     x += canvas_print(c, r, y, x, value, "%.4f", draw->u);
     x += canvas_print(c, r, y, x, dim, " draws ");
     x += special ? canvas_text(c, r, y, x, bytes, len, style_of(c, ROLE_SPECIAL))
                  : view_token(c, r, y, x, bytes, len, style_of(c, ROLE_ACCENT));
-    if (b->shown_step < 0 && !b->seed_is_fixed && r.cols >= 90) {
-        canvas_print(c, r, y, x, dim, "   * not fixed: each run takes a new seed");
+    x++;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)step_index(b));
+    x += view_pair(c, r, y, x, "step", text);
+    snprintf(text, sizeof text, "%llu",
+             (unsigned long long)(b->replayed ? b->record.seed : b->seed));
+    x += view_pair(c, r, y, x, "seed", text);
+    if (b->shown_step < 0 && !b->seed_is_fixed && r.cols >= x + 27) {
+        canvas_print(c, r, y, x, dim, "(each run takes a new one)");
     }
 }
 

@@ -22,7 +22,7 @@ struct attention_state {
 
 static bool is_ready(const struct workbench *b)
 {
-    return b->model && bench_n_tokens(b) > 0 && b->refusal[0] == '\0';
+    return b->model && attention_tokens(b) > 0 && b->refusal[0] == '\0';
 }
 
 /* Layers and heads that the model has; another model may have fewer. */
@@ -30,14 +30,11 @@ static void keep_in_range(struct panel *panel)
 {
     struct attention_state *s = panel->state;
     const struct attune_model_info *info = attune_model_info(panel->bench->model);
-    size_t n = bench_n_tokens(panel->bench);
+    size_t n = attention_tokens(panel->bench);
 
     s->look.layer = s->look.layer < info->n_layers ? s->look.layer : info->n_layers - 1;
     s->look.head = s->look.head < info->n_heads ? s->look.head : info->n_heads - 1;
     s->look.key = s->look.key < n ? s->look.key : n - 1;
-    if (panel->bench->token_cursor >= n) {
-        panel->bench->token_cursor = n - 1;
-    }
 }
 
 static void ask(struct panel *panel)
@@ -45,14 +42,14 @@ static void ask(struct panel *panel)
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
 
-    if (s->map.request.rows == 0 || b->worker == NULL ||
+    if (s->map.request.rows == 0 || b->worker == NULL || !b->evaluated ||
         (s->has_asked && attention_same_request(&s->asked, &s->map.request) &&
-         s->asked_for == b->answered && s->asked_tokens == bench_n_tokens(b))) {
+         s->asked_for == b->answered && s->asked_tokens == attention_tokens(b))) {
         return;
     }
     s->asked = s->map.request;
     s->asked_for = b->answered;
-    s->asked_tokens = bench_n_tokens(b);
+    s->asked_tokens = attention_tokens(b);
     s->has_asked = true;
     bench_request_attention(b, &s->map.request);
 }
@@ -62,7 +59,7 @@ static bool is_answer(const struct attention_state *s, const struct workbench *b
 {
     const struct attention_view *a = &b->attention;
 
-    return a->cells && a->row && a->n_tokens == bench_n_tokens(b) &&
+    return a->cells && a->row && a->n_tokens == attention_tokens(b) &&
            attention_same_request(&a->request, &s->map.request);
 }
 
@@ -158,7 +155,7 @@ static bool move(struct panel *panel, enum view_move move)
 {
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
-    size_t n = bench_n_tokens(b), to = b->token_cursor;
+    size_t n = attention_tokens(b), to = attention_query(b);
 
     if (move == VIEW_STAY || n == 0) {
         return move != VIEW_STAY;
@@ -250,7 +247,7 @@ static bool zoom(struct panel *panel, int by)
     struct attention_state *s = panel->state;
     int most = 0;
 
-    for (size_t n = bench_n_tokens(panel->bench); n / 2 >= 8; n /= 2) {
+    for (size_t n = attention_tokens(panel->bench); n / 2 >= 8; n /= 2) {
         most++;
     }
     s->look.zoom += by;

@@ -322,7 +322,7 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     const struct workbench *b = panel->bench;
 
     if (b->evaluated) {
-        snprintf(out, capacity, "Knobs \u00b7 applied in %.2f ms, no forward pass", b->trace_ms);
+        snprintf(out, capacity, "Knobs \u00b7 %.2f ms, no forward pass", b->trace_ms);
     } else {
         snprintf(out, capacity, "Knobs");
     }

@@ -109,7 +109,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
     const struct sessions_state *s = panel->state;
     const struct workbench *b = panel->bench;
     const struct attune_run_record *run = &b->runs[i];
-    bool chosen = i == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 96;
+    bool chosen = i == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 112;
     int x = 0, left = r.cols, half;
 
     canvas_print(c, r, y, x, style_of(c, chosen && panel->focused ? ROLE_SELECT : ROLE_VALUE),
@@ -119,7 +119,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
                                      : " ",
                  (long long)run->id);
     x += 6;
-    if (r.cols >= 40) {
+    if (r.cols >= 64) {
         draw_time(c, r, y, x, run->created);
         x += 12;
     }

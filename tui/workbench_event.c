@@ -83,9 +83,12 @@ static void take_loaded(struct workbench *b, struct event *event)
 
 static void take_tokenized(struct workbench *b, struct event *event)
 {
+    bool at_end; /* the cursor follows what is written at the end */
+
     if (event->revision != b->revision) {
         return; /* a newer edit is on its way */
     }
+    at_end = b->token_cursor + 1 >= bench_n_tokens(b);
     forget_run(b);
     attune_rendered_done(&b->text);
     b->text = event->rendered;
@@ -94,7 +97,7 @@ static void take_tokenized(struct workbench *b, struct event *event)
     b->tokens = event->tokens;
     memset(&event->tokens, 0, sizeof event->tokens);
     b->refusal[0] = '\0';
-    bench_move_cursor(b, 0);
+    bench_move_cursor(b, at_end ? (long)b->tokens.n : 0);
 }
 
 static void take_evaluated(struct workbench *b, struct event *event)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tui/strip.h"
 #include "tui/worker.h"
 
 enum { N_STEPS = 8, N_RUNS = 5 };
@@ -123,7 +124,8 @@ static float weight(size_t q, size_t k)
 void fixture_attention(struct workbench *b, const struct attention_request *r)
 {
     struct attention_view *a = &b->attention;
-    size_t n = bench_n_tokens(b), nq = r->q1 - r->q0, nk = r->k1 - r->k0;
+    size_t n = strip_prompt(b) + (b->shown_step > 0 ? (size_t)b->shown_step : 0),
+           nq = r->q1 - r->q0, nk = r->k1 - r->k0;
 
     free(a->cells);
     free(a->row);
@@ -149,7 +151,7 @@ void fixture_attention(struct workbench *b, const struct attention_request *r)
 
 static void fill_attention(struct workbench *b)
 {
-    size_t n = bench_n_tokens(b);
+    size_t n = strip_prompt(b);
     const struct attention_request whole = {
         .q1 = n, .k1 = n, .rows = (int)n, .cols = (int)n, .cursor = n - 1};
 

@@ -46,8 +46,8 @@ static void requests_fit_every_screen(void **state)
                 if (r->rows == 0 || r->cols == 0) {
                     continue;
                 }
-                assert_true(r->q0 < r->q1 && r->q1 <= bench_n_tokens(&b));
-                assert_true(r->k0 < r->k1 && r->k1 <= bench_n_tokens(&b));
+                assert_true(r->q0 < r->q1 && r->q1 <= attention_tokens(&b));
+                assert_true(r->k0 < r->k1 && r->k1 <= attention_tokens(&b));
                 assert_true(r->k0 >= (size_t)look.hide_first);
                 assert_true((size_t)r->rows <= r->q1 - r->q0 && (size_t)r->cols <= r->k1 - r->k0);
                 assert_true(r->rows <= m.area.rows * (m.half ? 2 : 1));
@@ -66,8 +66,8 @@ static void the_weight_under_the_cursor_is_exact(void **state)
 
     fixture_filled(&b);
     assert_int_equal(canvas_init(&c, 20, 60, TIER_256), ATTUNE_OK);
-    for (size_t q = 3; q < bench_n_tokens(&b); q += 17) {
-        for (size_t k = 0; k < bench_n_tokens(&b); k += 11) {
+    for (size_t q = 3; q < attention_tokens(&b); q += 17) {
+        for (size_t k = 0; k < attention_tokens(&b); k += 11) {
             struct attention_look look = {.key = k};
             b.token_cursor = q;
             screen = draw(&b, &look, &c, true);
@@ -149,7 +149,7 @@ static void the_text_is_coloured_by_the_row_and_by_the_column(void **state)
     bool tinted = false;
 
     fixture_filled(&b);
-    b.token_cursor = bench_n_tokens(&b) - 1;
+    b.token_cursor = attention_tokens(&b) - 1;
     assert_int_equal(canvas_init(&c, 24, 80, TIER_256), ATTUNE_OK);
     screen = draw(&b, &look, &c, true);
     assert_non_null(strstr(screen, "what it looks at"));
@@ -163,7 +163,7 @@ static void the_text_is_coloured_by_the_row_and_by_the_column(void **state)
     screen = draw(&b, &look, &c, true);
     assert_non_null(strstr(screen, "who looks at it"));
     assert_int_equal(b.attention.request.cols, 1);
-    assert_int_equal(b.attention.request.k0, b.token_cursor);
+    assert_int_equal(b.attention.request.k0, attention_query(&b));
     free(screen);
     canvas_done(&c);
     fixture_done(&b);

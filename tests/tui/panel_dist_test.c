@@ -120,7 +120,7 @@ static void the_draw_is_where_u_falls(void **state)
     screen = fixture_draw(&d.panel, &d.canvas);
     snprintf(text, sizeof text, "u %.4f draws", draw.u);
     assert_non_null(strstr(screen, text));
-    assert_non_null(strstr(screen, "seed 42 step 0"));
+    assert_non_null(strstr(screen, "step 0 seed 42"));
     assert_non_null(strstr(screen, "\u25bc"));
     assert_non_null(strstr(screen, "\u25b8"));
     free(screen);
