@@ -160,7 +160,6 @@ static void go_down(struct term *t)
     write_all(fileno(t->tty), modes_off, sizeof modes_off - 1);
     endwin();
     fflush(t->tty);
-    tcflush(STDIN_FILENO, TCIFLUSH);
     the.up = 0;
 }
 
@@ -168,6 +167,7 @@ static void at_exit(void)
 {
     if (the.term && the.up) {
         go_down(the.term);
+        tcflush(STDIN_FILENO, TCIFLUSH); /* the mouse may have spoken once more: not to the shell */
     }
 }
 
@@ -351,9 +351,7 @@ void term_close(struct term *t)
     if (!t) {
         return;
     }
-    if (the.up) {
-        go_down(t);
-    }
+    at_exit();
     restore_handlers();
     the.term = NULL;
     fflush(stdout);
@@ -539,6 +537,7 @@ void term_suspend(struct term *t)
 {
     def_prog_mode();
     go_down(t);
+    tcflush(STDIN_FILENO, TCIFLUSH);
     raise(SIGSTOP);
     go_up(t);
 }
