@@ -5,6 +5,7 @@
  *               {"kind": "query", "text": ..., "answer": ...}]} */
 #include <config.h>
 
+#include <attune/library.h>
 #include <attune/prompt.h>
 
 #include <stdint.h>
@@ -146,5 +147,27 @@ int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t 
     if (status != ATTUNE_OK) {
         attune_prompt_done(out);
     }
+    return status;
+}
+
+int attune_prompt_load(struct attune_prompt *out, const char *path_or_name,
+                       struct attune_error *err)
+{
+    char *path = NULL, *json = NULL;
+    size_t len;
+    int status = attune_library_find(&path, "prompts/examples", path_or_name, err);
+
+    memset(out, 0, sizeof *out);
+    if (status == ATTUNE_OK) {
+        status = text_read_file(&json, &len, path, 16 << 20, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_from_json(out, json, len, err);
+        if (status != ATTUNE_OK) {
+            attune_error_prefix(err, path);
+        }
+    }
+    free(json);
+    free(path);
     return status;
 }

@@ -220,6 +220,15 @@ static bool run_id(struct app *app, const char *action, const char *arg, int64_t
     return true;
 }
 
+static void do_example(struct app *app, const char *arg)
+{
+    if (arg[0]) {
+        bench_load_example(&app->bench, arg);
+    } else {
+        say_usage(app, "example");
+    }
+}
+
 static void do_replay(struct app *app, const char *arg)
 {
     int64_t run;

@@ -530,6 +530,9 @@ static int open_app(struct app *app, const struct app_options *options, struct a
     if ((status = open_bench(app, options, error)) != ATTUNE_OK) {
         return status;
     }
+    if (options->example) {
+        bench_load_example(&app->bench, options->example);
+    }
     if (open_panels(app) != ATTUNE_OK) {
         return attune_error_set(error, ATTUNE_MEMORY, 0, "out of memory");
     }

@@ -32,6 +32,7 @@ struct app {
 struct app_options {
     const char *model; /* NULL: the default */
     const char *db, *log;
+    const char *example; /* what the composer begins with, or NULL */
     int threads, context;
     int colour; /* enum colour_tier or -1 */
     bool ascii;

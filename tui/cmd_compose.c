@@ -4,8 +4,6 @@
 #include "cli.h"
 
 #include <attune/budget.h>
-#include <attune/library.h>
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,30 +34,6 @@ struct composed {
 static int no_memory(struct attune_error *err)
 {
     return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-}
-
-static int load_prompt(struct attune_prompt *out, const char *name, struct attune_error *err)
-{
-    char *path = NULL, *json = NULL;
-    size_t len;
-    int status;
-
-    if (!name) {
-        return attune_prompt_init(out, err);
-    }
-    status = attune_library_find(&path, "prompts/examples", name, err);
-    if (status == ATTUNE_OK) {
-        status = cli_read_file(&json, &len, path, err);
-    }
-    if (status == ATTUNE_OK) {
-        status = attune_prompt_from_json(out, json, len, err);
-        if (status != ATTUNE_OK) {
-            attune_error_prefix(err, path);
-        }
-    }
-    free(json);
-    free(path);
-    return status;
 }
 
 static int use_template(struct attune_prompt *prompt, const char *name, struct attune_error *err)
@@ -219,6 +193,7 @@ static int print(struct cli *cli, const struct composed *c)
 static int run(struct cli *cli)
 {
     struct composed c = {.n_dropped = 0};
+    const char *from = cli_value(cli, "from");
     struct attune_error err = {0};
     long shots = -1, max_tokens = 128, context = 0;
     int status = cli_long(cli, "shots", 0, 1 << 20, &shots);
@@ -236,7 +211,7 @@ static int run(struct cli *cli)
     if (status != CLI_OK) {
         return status;
     }
-    status = load_prompt(&c.prompt, cli_value(cli, "from"), &err);
+    status = from ? attune_prompt_load(&c.prompt, from, &err) : attune_prompt_init(&c.prompt, &err);
     if (status == ATTUNE_OK) {
         status = put_together(cli, &c.prompt, shots, &err);
     }

@@ -203,6 +203,8 @@ void app_complete(void *user, const char *line, struct line_words *words)
         add_params(words);
     } else if (strcmp(word, "model") == 0 || strcmp(word, "card") == 0) {
         add_library(words, "models");
+    } else if (strcmp(word, "example") == 0) {
+        add_library(words, "prompts/examples");
     } else if (strcmp(word, "template") == 0) {
         add_library(words, "prompts/templates");
     } else if (strcmp(word, "load_shots") == 0) {

@@ -160,7 +160,10 @@ static int open_workbench(int argc, char **argv)
         return status;
     }
     name = o.model ? o.model : getenv("ATTUNE_MODEL");
-    name = name && name[0] ? name : "tiny-decoder";
+    if (!name || !name[0]) {
+        name = "tiny-decoder";
+        o.app.example = "start"; /* written for this model */
+    }
     if (term_check(&err) != ATTUNE_OK ||
         attune_library_find(&model, "models", name, &err) != ATTUNE_OK ||
         (!o.app.db && attune_library_db_path(&db, &err) != ATTUNE_OK)) {

@@ -144,6 +144,20 @@ void bench_prompt_changed(struct workbench *b)
     }
 }
 
+int bench_load_example(struct workbench *b, const char *name)
+{
+    struct attune_prompt prompt;
+    struct attune_error err;
+
+    if (attune_prompt_load(&prompt, name, &err) != ATTUNE_OK) {
+        return fail(b, &err);
+    }
+    attune_prompt_done(&b->prompt);
+    b->prompt = prompt;
+    bench_prompt_changed(b);
+    return ATTUNE_OK;
+}
+
 /* The tokens in front of the distribution that is shown. */
 static int history(const struct workbench *b, attune_token **out, size_t *n)
 {

@@ -111,10 +111,12 @@ void bench_say(struct workbench *b, bool is_error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Changes. Each returns 0 or a status, with the message set. */
+int bench_load_example(struct workbench *b,
+                       const char *name);       /* a prompt of the library or a file */
 void bench_prompt_changed(struct workbench *b); /* after an edit of b->prompt */
 int bench_set_param(struct workbench *b, const char *param, double value);
 int bench_tick(struct workbench *b, const char *param,
-               int ticks); /* also "max_tokens" and "seed" */
+               int ticks);                               /* also "max_tokens" and "seed" */
 void bench_set_seed(struct workbench *b, uint64_t seed); /* a double holds too few digits of it */
 int bench_set_order(struct workbench *b, const char *order);
 int bench_set_chain(struct workbench *b, const char *text);

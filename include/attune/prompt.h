@@ -93,6 +93,9 @@ void attune_template_done(struct attune_template *form);
 /* The whole prompt as JSON text and back (what the store and exports keep). *out freed by the
  * caller. */
 int attune_prompt_to_json(char **out, const struct attune_prompt *prompt, struct attune_error *err);
+/* A prompt kept as JSON: a path, or the name of an example in the library ("start"). */
+int attune_prompt_load(struct attune_prompt *out, const char *path_or_name,
+                       struct attune_error *err);
 int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t len,
                             struct attune_error *err);
 
