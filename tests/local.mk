@@ -23,6 +23,12 @@ check_PROGRAMS += \
 	%D%/engine/model_test
 
 check_PROGRAMS += \
+	%D%/engine/forward_test \
+	%D%/engine/gemm_test \
+	%D%/engine/kernel_test \
+	%D%/engine/team_test
+
+check_PROGRAMS += \
 	%D%/prompts/budget_test \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
@@ -63,6 +69,9 @@ check_PROGRAMS += \
 	%D%/tui/panel_run_test \
 	%D%/tui/panel_test
 endif
+
+golden_sources = %D%/engine/golden.c %D%/engine/golden.h
+%C%_engine_forward_test_SOURCES = %D%/engine/forward_test.c $(golden_sources)
 
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
