@@ -163,7 +163,8 @@ static int make_arena(struct attune_context *ctx, struct attune_error *err)
     if (ctx->arena == MAP_FAILED) {
         ctx->arena = NULL;
         return attune_error_set(err, ATTUNE_MEMORY, 0,
-                                "%.1f GB for a context of %zu positions cannot be had",
+                                "%.1f GB for a context of %zu positions cannot be had (is there a "
+                                "limit on memory, as by ulimit -v?): ask for fewer with --context",
                                 (double)ctx->arena_bytes / 1e9, ctx->capacity);
     }
     at = ctx->arena;
