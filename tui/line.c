@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <readline/chardefs.h>
 #include <readline/history.h>
 #include <readline/readline.h>
 
@@ -217,8 +218,20 @@ static const char *finish(void)
     return the.finished;
 }
 
+static void feed(const char *bytes, size_t len)
+{
+    memcpy(the.queue, bytes, len);
+    the.head = 0;
+    the.tail = len;
+    while (the.head < the.tail && !the.done) {
+        rl_callback_read_char();
+    }
+}
+
 const char *line_key(const struct key *key)
 {
+    bool was_searching = the.active && RL_ISSTATE(RL_STATE_ISEARCH);
+
     if (!the.active) {
         return NULL;
     }
@@ -240,16 +253,18 @@ const char *line_key(const struct key *key)
     if (key->kind != KEY_CHAR && key->kind != KEY_NAMED) {
         return NULL;
     }
-    if (key->kind == KEY_NAMED && key->code == NAMED_ESCAPE && key->mods == 0 &&
+    if (key->kind == KEY_NAMED && key->code == NAMED_ESCAPE && key->mods == 0 && !was_searching &&
         strcmp(rl_get_keymap_name(rl_get_keymap()), "emacs") == 0) {
         line_cancel(); /* Alt with a letter arrives in one piece, so a lone one is meant to leave */
         return NULL;
     }
-    memcpy(the.queue, key->raw, key->raw_len);
-    the.head = 0;
-    the.tail = key->raw_len;
-    while (the.head < the.tail && !the.done) {
-        rl_callback_read_char();
+    /* A prefix in the middle of a search leaves readline 8.2 with a state that is gone: end the
+     * search first. */
+    if (was_searching && (key->raw[0] == 27 || key->raw[0] == CTRL('X'))) {
+        feed("\033", 1);
+    }
+    if (key->raw_len > 1 || key->raw[0] != 27 || !was_searching) {
+        feed(key->raw, key->raw_len);
     }
     return the.done ? finish() : NULL;
 }
