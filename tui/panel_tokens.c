@@ -164,7 +164,8 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     struct tokens_state *s = panel->state;
     struct workbench *b = panel->bench;
     size_t n = bench_n_tokens(b), n_rows;
-    bool on_run = n > 0 && b->token_cursor >= strip_prompt(b);
+    size_t cursor = b->token_cursor < n ? b->token_cursor : n > 0 ? n - 1 : 0;
+    bool on_run = n > 0 && cursor >= strip_prompt(b);
     bool legend = s->colour != COLOUR_PLAIN && inside.rows >= 5;
     int foot = inside.rows < 3 ? 0 : 1 + (on_run && inside.rows >= 4) + legend;
     struct rect r = view_rows(inside, 0, inside.rows - foot);
@@ -177,10 +178,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
                           : "The model is being opened; the tokens of the prompt appear here.");
         return;
     }
-    if (b->token_cursor >= n) {
-        b->token_cursor = n - 1;
-        on_run = b->n_steps > 0;
-    }
+    b->token_cursor = cursor;
     s->columns = inside.cols;
     s->rows = r.rows;
     spots = strip_place(b, inside.cols, &n_rows);
