@@ -150,6 +150,9 @@ int line_open(const char *history, long keep, line_completer completer, void *us
 
 static void stop(void)
 {
+    if (rl_undo_list) {
+        rl_free_undo_list(); /* a line that is given up would keep it */
+    }
     rl_callback_sigcleanup();
     rl_callback_handler_remove();
     the.active = false;
@@ -168,7 +171,7 @@ void line_close(void)
             chmod(the.history, S_IRUSR | S_IWUSR);
         }
     }
-    clear_history();
+    rl_clear_history(); /* with what readline keeps in the entries */
     free(the.history);
     free(the.finished);
     fclose(the.sink);

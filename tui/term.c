@@ -133,7 +133,7 @@ static void restore_handlers(void)
 /* Keeps what the fatal handler must send: terminfo cannot be asked from there. */
 static void keep_leaving(void)
 {
-    static const char *const names[] = {"sgr0", "cnorm", "rmkx", "rmcup"};
+    static const char *const names[] = {"sgr0", "rmkx", "rmcup", "cnorm"};
 
     the.leave_len = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -155,11 +155,18 @@ static void set_modes(struct term *t)
     }
 }
 
+/* The cursor is shown once more at the end: some emulators keep its absence with the main screen.
+ */
 static void go_down(struct term *t)
 {
+    const char *cursor = tigetstr("cnorm");
+
     write_all(fileno(t->tty), modes_off, sizeof modes_off - 1);
     endwin();
     fflush(t->tty);
+    if (cursor && cursor != (char *)-1) {
+        write_all(fileno(t->tty), cursor, strlen(cursor));
+    }
     the.up = 0;
 }
 

@@ -356,8 +356,11 @@ static void do_ends(struct script *s, char *arg)
     if (code != atoi(arg)) {
         fail_at(s, text);
     }
-    if (emulator_alternate(s->e) || !emulator_cursor(s->e, &y, &x)) {
-        fail_at(s, "the terminal was not put back");
+    if (emulator_alternate(s->e)) {
+        fail_at(s, "the alternate screen was not left");
+    }
+    if (!emulator_cursor(s->e, &y, &x)) {
+        fail_at(s, "the cursor was left hidden");
     }
     free(s->text);
     s->text = emulator_text(s->e);
