@@ -112,6 +112,7 @@ struct shades {
     const float *values;
     float *sorted; /* [n] for the rank scale */
     size_t n;
+    bool beyond; /* values above `most` exist: those of the first column */
 };
 
 static int compare_floats(const void *a, const void *b)
@@ -141,6 +142,11 @@ static struct shades make_shades(enum attention_scale scale, const float *values
         }
         s.n++;
     }
+    if (s.n == 0 && skip_first) { /* there is no other column */
+        free(s.sorted);
+        return make_shades(scale, values, n, columns, false);
+    }
+    s.beyond = skip_first;
     if (s.sorted) {
         qsort(s.sorted, s.n, sizeof *s.sorted, compare_floats);
     }
@@ -245,8 +251,7 @@ static void draw_legend(const struct attention_look *look, const struct attentio
     int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", attention_scales[look->scale]);
 
     strcpy(low, "0");
-    snprintf(high, sizeof high, q->k0 == 0 && look->mode != ATTENTION_TO ? "%.3f+" : "%.3f",
-             (double)s->most);
+    snprintf(high, sizeof high, s->beyond ? "%.3f+" : "%.3f", (double)s->most);
     if (look->scale == SCALE_LOG) {
         snprintf(low, sizeof low, "%g", s->most > least_log ? least_log : (double)s->most / 10);
     } else if (look->scale == SCALE_RANK) {
