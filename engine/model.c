@@ -76,6 +76,11 @@ static void count_weights(struct attune_model_info *info, const struct checkpoin
     info->dtype = main_type(cp);
 }
 
+static const char *const positions[] = {
+    [POSITION_NONE] = "none",   [POSITION_LEARNED] = "learned",   [POSITION_ROTARY] = "rotary",
+    [POSITION_ALIBI] = "alibi", [POSITION_RELATIVE] = "relative",
+};
+
 static int describe(struct attune_model *model, const char *path, struct attune_error *err)
 {
     struct attune_model_info *info = &model->info;
@@ -94,6 +99,7 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     info->d_ff = r->d_ff;
     info->n_vocab = r->n_vocab;
     info->n_context = r->n_context;
+    info->position = positions[r->position];
     count_weights(info, model->checkpoint);
     return model->checkpoint->format->describe(model->checkpoint, info, err);
 }

@@ -69,7 +69,8 @@ check_PROGRAMS += \
 	%D%/tui/panel_dist_test \
 	%D%/tui/panel_prompt_test \
 	%D%/tui/panel_run_test \
-	%D%/tui/panel_test
+	%D%/tui/panel_test \
+	%D%/tui/panel_walk_test
 endif
 
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
@@ -83,6 +84,7 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
 %C%_tui_panel_run_test_SOURCES = %D%/tui/panel_run_test.c $(panel_fixture)
+%C%_tui_panel_walk_test_SOURCES = %D%/tui/panel_walk_test.c $(panel_fixture)
 %C%_tui_panel_test_SOURCES = %D%/tui/panel_test.c $(panel_fixture)
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)

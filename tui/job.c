@@ -537,6 +537,11 @@ static void do_remove(struct worker *w, struct job *job)
     }
 }
 
+static void do_walk(struct worker *w, struct job *job)
+{
+    job_walk(w, job);
+}
+
 void job_do(struct worker *w, struct job *job)
 {
     static void (*const table[])(struct worker *, struct job *) = {

@@ -11,7 +11,8 @@ tui_parts += \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
 	%D%/panel_sessions.c \
-	%D%/panel_tokens.c
+	%D%/panel_tokens.c \
+	%D%/panel_walk.c
 tui_parts += \
 	%D%/cmd_attention.c \
 	%D%/cmd_card.c \
@@ -40,6 +41,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.c \
 	%D%/edit.h \
 	%D%/job.c \
+	%D%/job_walk.c \
 	%D%/panel.h \
 	%D%/workbench.c \
 	%D%/workbench.h \
@@ -97,7 +99,9 @@ libtui_a_SOURCES += \
 	%D%/strip.c \
 	%D%/strip.h \
 	%D%/view.c \
-	%D%/view.h
+	%D%/view.h \
+	%D%/walk_view.c \
+	%D%/walk_view.h
 
 # The shipped configuration as strings: what people read is what is built in.
 # Verbs on saved work.

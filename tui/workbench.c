@@ -56,6 +56,8 @@ void bench_close(struct workbench *b)
     attune_run_record_done(&b->record);
     free(b->attention.cells);
     free(b->attention.row);
+    free(b->walk.hidden);
+    free(b->walk.looks);
     free(b->session);
     free(b->model_path);
     free(b->logits);
@@ -350,6 +352,18 @@ void bench_request_attention(struct workbench *b, const struct attention_request
     if (job) {
         job->attention = *request;
         worker_post(b->worker, job);
+    }
+}
+
+void bench_request_walk(struct workbench *b, size_t position)
+{
+    struct job *job = prepare(b, JOB_walk);
+
+    if (job && history(b, &job->ids, &job->n) == ATTUNE_OK && position < job->n) {
+        job->step = position;
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
     }
 }
 

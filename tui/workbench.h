@@ -30,6 +30,22 @@ struct attention_view { /* the answer; plain data */
     double ms;
 };
 
+/* One token on its way through the model: what each block makes of it and where each head looks
+ * from there. */
+#define WALK_MOST 3
+struct walk_look {
+    size_t key[WALK_MOST];   /* by falling weight */
+    float weight[WALK_MOST]; /* 0: there is no such key */
+};
+struct walk_view { /* plain data */
+    uint64_t revision;
+    size_t n_tokens, position;
+    int n_layers, n_heads, d_model;
+    float *hidden; /* [n_layers + 1, d_model] what enters the first block, what leaves each */
+    struct walk_look *looks; /* [n_layers, n_heads] */
+    struct walk_look near;   /* tokens of the text whose first vectors point the same way most */
+};
+
 enum bench_state {
     BENCH_LOADING,
     BENCH_IDLE,
@@ -72,6 +88,7 @@ struct workbench {
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
     struct attention_view attention;
+    struct walk_view walk;
 
     /* The run on screen, live or replayed. */
     int64_t run; /* id in the store, 0: none */
@@ -123,6 +140,8 @@ int bench_set_chain(struct workbench *b, const char *text);
 int bench_set_bias(struct workbench *b, attune_token id, float bias);
 void bench_reset_param(struct workbench *b, const char *param); /* all of them if NULL */
 void bench_request_attention(struct workbench *b, const struct attention_request *request);
+/* The walk of the token at `position` of those in front of the shown distribution. */
+void bench_request_walk(struct workbench *b, size_t position);
 void bench_move_cursor(struct workbench *b, long by);
 
 int bench_run(struct workbench *b);

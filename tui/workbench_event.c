@@ -45,7 +45,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_attention] = BENCH_IDLE,   [JOB_run] = BENCH_GENERATING,
         [JOB_step] = BENCH_IDLE,        [JOB_list] = BENCH_IDLE,
         [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
-        [JOB_remove] = BENCH_IDLE,
+        [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -128,6 +128,15 @@ static void take_attention(struct workbench *b, struct event *event)
     b->attention.revision = event->revision;
     event->attention.cells = NULL;
     event->attention.row = NULL;
+}
+
+static void take_walk(struct workbench *b, struct event *event)
+{
+    free(b->walk.hidden);
+    free(b->walk.looks);
+    b->walk = event->walk;
+    b->walk.revision = event->revision;
+    memset(&event->walk, 0, sizeof event->walk);
 }
 
 static void take_started(struct workbench *b, struct event *event)
@@ -279,6 +288,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_verified] = take_verified,
         [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,
+        [EVENT_walk] = take_walk,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

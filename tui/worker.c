@@ -60,6 +60,8 @@ void event_free(struct event *event)
                                                                             : 0);
         free(event->attention.cells);
         free(event->attention.row);
+        free(event->walk.hidden);
+        free(event->walk.looks);
         free(event->logits);
         free(event->text);
         free(event);

@@ -21,7 +21,8 @@
     KIND(list, "listing", true)                                                                    \
     KIND(replay, "replaying", true)                                                                \
     KIND(restore, "restoring", true)                                                               \
-    KIND(remove, "removing", false)
+    KIND(remove, "removing", false)                                                                \
+    KIND(walk, "walking", true)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -41,15 +42,16 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention;
     int64_t run; /* replay, restore, remove */
     bool verify;
-    attune_token *ids; /* step: all tokens before the step, [n] */
+    attune_token *ids; /* step, walk: all tokens before the step, [n] */
     size_t n, step;
 };
 
 #define EVENT_LIST(KIND)                                                                           \
     KIND(busy)                                                                                     \
-    KIND(idle) KIND(loaded) KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention)          \
-        KIND(started) KIND(step) KIND(finished) KIND(logits) KIND(listed) KIND(recorded)           \
-            KIND(verified) KIND(restored) KIND(said)
+    KIND(idle)                                                                                     \
+    KIND(loaded) KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention) KIND(started)       \
+        KIND(step) KIND(finished) KIND(logits) KIND(listed) KIND(recorded) KIND(verified)          \
+            KIND(restored) KIND(said) KIND(walk)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -72,6 +74,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     size_t n;
     struct attune_context_stats stats;
     struct attention_view attention;
+    struct walk_view walk;
     struct attune_step step;
     size_t step_index;
     int64_t run;
@@ -125,6 +128,7 @@ void worker_say(struct worker *w, bool is_error, const char *text);
 struct job *worker_steal(struct worker *w, enum job_kind kind);
 /* Waits at most ms; true if the running job was cancelled meanwhile. */
 bool worker_pause(struct worker *w, double ms);
-void job_do(struct worker *w, struct job *job); /* job.c */
+void job_do(struct worker *w, struct job *job);   /* job.c */
+void job_walk(struct worker *w, struct job *job); /* job_walk.c */
 
 #endif

@@ -39,6 +39,7 @@ struct attune_model_info {
     int d_model, d_ff;
     int n_vocab;              /* rows of the output matrix: length of a logits row */
     int n_context;            /* positions the model was made for */
+    const char *position;     /* how it knows them: "learned", "rotary", "alibi", "relative", "none" */
     uint64_t n_parameters;    /* summed over the tensors */
     uint64_t n_bytes;         /* of those tensors in the file(s) */
 };

@@ -1,0 +1,140 @@
+/* The walk of one token: the prompt is read once more by a context of its own that keeps what
+ * leaves every block, just large enough for these tokens, and given back at the end. */
+#include <config.h>
+
+#include "worker.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a walk through the model");
+}
+
+static void keep_most(struct walk_look *look, size_t key, float weight)
+{
+    for (int i = 0; i < WALK_MOST; i++) {
+        if (weight > look->weight[i]) {
+            for (int k = WALK_MOST - 1; k > i; k--) {
+                look->key[k] = look->key[k - 1];
+                look->weight[k] = look->weight[k - 1];
+            }
+            look->key[i] = key;
+            look->weight[i] = weight;
+            return;
+        }
+    }
+}
+
+static double cosine(const float *a, const float *b, int n /* [n] both */)
+{
+    double ab = 0, aa = 0, bb = 0;
+
+    for (int i = 0; i < n; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* The other tokens of the text whose first vector is nearest, each id once. */
+static int find_near(struct walk_view *walk, struct attune_context *ctx, struct attune_error *err)
+{
+    const attune_token *ids = attune_context_tokens(ctx);
+    float *other = malloc((size_t)walk->d_model * sizeof *other); /* [d_model] */
+    int status = other ? ATTUNE_OK : no_memory(err);
+
+    for (size_t i = 0; i < walk->n_tokens && status == ATTUNE_OK; i++) {
+        bool seen = ids[i] == ids[walk->position];
+        for (size_t k = 0; k < i && !seen; k++) {
+            seen = ids[k] == ids[i];
+        }
+        if (!seen) {
+            status = attune_context_hidden(ctx, ATTUNE_STACK_SELF, 0, i, 1, other, err);
+        }
+        if (!seen && status == ATTUNE_OK) {
+            keep_most(&walk->near, i, (float)cosine(walk->hidden, other, walk->d_model));
+        }
+    }
+    free(other);
+    return status;
+}
+
+static int find_looks(struct walk_view *walk, struct attune_context *ctx, struct attune_error *err)
+{
+    size_t n = walk->n_tokens;
+    float *row = malloc(n * sizeof *row); /* [n] */
+    int status = row ? ATTUNE_OK : no_memory(err);
+
+    for (int i = 0; i < walk->n_layers * walk->n_heads && status == ATTUNE_OK; i++) {
+        status = attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / walk->n_heads,
+                                        i % walk->n_heads, walk->position, 1, 0, n, row, err);
+        for (size_t k = 0; k < n && status == ATTUNE_OK; k++) {
+            keep_most(&walk->looks[i], k, row[k]);
+        }
+    }
+    free(row);
+    return status;
+}
+
+static int fill(struct walk_view *walk, struct attune_context *ctx, struct worker *w,
+                const struct job *job, struct attune_error *err)
+{
+    const struct attune_model_info *info = attune_model_info(w->model);
+    const struct attune_input input = {.ids = job->ids, .n = job->n};
+    int status = attune_context_sync(ctx, &input, &w->progress, err);
+
+    walk->n_tokens = job->n;
+    walk->position = job->step;
+    walk->n_layers = info->n_layers;
+    walk->n_heads = info->n_heads;
+    walk->d_model = info->d_model;
+    walk->hidden =
+        calloc((size_t)(info->n_layers + 1) * (size_t)info->d_model, sizeof *walk->hidden);
+    walk->looks = calloc((size_t)info->n_layers * (size_t)info->n_heads, sizeof *walk->looks);
+    if (!walk->hidden || !walk->looks) {
+        return no_memory(err);
+    }
+    for (int layer = 0; layer <= info->n_layers && status == ATTUNE_OK; layer++) {
+        status = attune_context_hidden(ctx, ATTUNE_STACK_SELF, layer, job->step, 1,
+                                       walk->hidden + (size_t)layer * (size_t)info->d_model, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = find_near(walk, ctx, err);
+    }
+    return status == ATTUNE_OK ? find_looks(walk, ctx, err) : status;
+}
+
+void job_walk(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct attune_context *ctx = NULL;
+    struct event *event = event_new(EVENT_walk);
+    const struct attune_context_options options = {
+        .n_context = (int)job->n, .n_threads = w->settings.n_threads, .keep_hidden = true};
+    int status = ATTUNE_OK;
+
+    if (!event) {
+        status = no_memory(&err);
+    } else if (!w->model || job->n == 0) {
+        status = attune_error_set(&err, ATTUNE_ARGUMENT, 0, "no model is open: use :model NAME");
+    } else {
+        status = attune_context_new(&ctx, w->model, &options, &err);
+    }
+    if (status == ATTUNE_OK) {
+        status = fill(&event->walk, ctx, w, job, &err);
+    }
+    attune_context_free(ctx);
+    if (status == ATTUNE_OK) {
+        event->revision = job->revision;
+        worker_tell(w, event);
+        return;
+    }
+    event_free(event);
+    if (status != ATTUNE_CANCELLED) {
+        worker_say(w, true, err.text);
+    }
+}
