@@ -365,6 +365,11 @@ size_t attune_context_capacity(const struct attune_context *ctx)
     return ctx->capacity;
 }
 
+int attune_context_threads(const struct attune_context *ctx)
+{
+    return team_threads(ctx->team);
+}
+
 const attune_token *attune_context_tokens(const struct attune_context *ctx)
 {
     return ctx->tokens;

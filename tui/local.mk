@@ -15,6 +15,7 @@ tui_parts += \
 	%D%/panel_walk.c
 tui_parts += \
 	%D%/cmd_attention.c \
+	%D%/cmd_bench.c \
 	%D%/cmd_card.c \
 	%D%/cmd_detokenize.c \
 	%D%/cmd_hidden.c \

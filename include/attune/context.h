@@ -49,6 +49,7 @@ void attune_context_truncate(struct attune_context *ctx, size_t n);
 
 size_t attune_context_length(const struct attune_context *ctx);
 size_t attune_context_capacity(const struct attune_context *ctx);
+int attune_context_threads(const struct attune_context *ctx);
 const attune_token *attune_context_tokens(const struct attune_context *ctx); /* [length], borrowed */
 const struct attune_model *attune_context_model(const struct attune_context *ctx);
 
