@@ -54,6 +54,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/tui/canvas_test \
+	%D%/tui/clipboard_test \
 	%D%/tui/conf_test \
 	%D%/tui/input_test \
 	%D%/tui/keymap_test \
@@ -126,6 +127,8 @@ EXTRA_DIST += \
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \
 	%D%/screens/ascii.test \
+	%D%/screens/quit.test \
+	%D%/screens/whole.test \
 	%D%/screens/direct.test \
 	%D%/screens/mouse.test \
 	%D%/screens/escapes.test \

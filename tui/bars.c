@@ -102,7 +102,13 @@ void bars_top(struct canvas *c, struct rect row, const struct workbench *b)
     if (b->n_context > 0) {
         snprintf(text, sizeof text, "context %zu/%zu, %zu left", used, b->n_context,
                  used < b->n_context ? b->n_context - used : 0);
+        int before = x;
+
         x = put(c, row, x, limit, used >= b->n_context ? style_reverse(s) : s, text);
+        if (x == before) {
+            snprintf(text, sizeof text, "%zu/%zu", used, b->n_context);
+            x = put(c, row, x, limit, used >= b->n_context ? style_reverse(s) : s, text);
+        }
     }
     if (info) {
         snprintf(text, sizeof text, "%s %s %s", info->family, attune_model_kind_text(info->kind),
