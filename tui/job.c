@@ -542,6 +542,11 @@ static void do_walk(struct worker *w, struct job *job)
     job_walk(w, job);
 }
 
+static void do_score(struct worker *w, struct job *job)
+{
+    job_score(w, job);
+}
+
 void job_do(struct worker *w, struct job *job)
 {
     static void (*const table[])(struct worker *, struct job *) = {

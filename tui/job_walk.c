@@ -1,5 +1,8 @@
-/* The walk of one token: the prompt is read once more by a context of its own that keeps what
- * leaves every block, just large enough for these tokens, and given back at the end. */
+/* What is computed for those who look closer.
+ *
+ * The walk of one token: the prompt is read once more by a context of its own that keeps what
+ * leaves every block, just large enough for these tokens, and given back at the end. The scores of
+ * all tokens: from the logits of every place, which the worker's context gives at any time. */
 #include <config.h>
 
 #include "worker.h"
@@ -137,4 +140,57 @@ void job_walk(struct worker *w, struct job *job)
     if (status != ATTUNE_CANCELLED) {
         worker_say(w, true, err.text);
     }
+}
+
+static struct score score_of(const float *logits /* [n_vocab] */, size_t n_vocab, attune_token id)
+{
+    struct attune_dist dist;
+
+    attune_dist_of(&dist, logits, n_vocab);
+    return (struct score){.p = (float)attune_dist_p(&dist, logits[id]),
+                          .entropy_bits = (float)attune_bits(dist.entropy),
+                          .rank = (uint32_t)attune_dist_rank(logits, n_vocab, id)};
+}
+
+/* The context may hold a run behind the prompt; it stays if it does. */
+static int hold(struct worker *w, const struct job *job, struct attune_error *err)
+{
+    const struct attune_input input = {.ids = job->ids, .n = job->n};
+
+    if (attune_context_length(w->ctx) >= job->n &&
+        memcmp(attune_context_tokens(w->ctx), job->ids, job->n * sizeof *job->ids) == 0) {
+        return ATTUNE_OK;
+    }
+    return attune_context_sync(w->ctx, &input, &w->progress, err);
+}
+
+void job_score(struct worker *w, struct job *job)
+{
+    struct attune_error err = {0};
+    struct event *event = event_new(EVENT_score);
+    size_t n_vocab = w->model ? (size_t)attune_model_info(w->model)->n_vocab : 0, n = job->n;
+    float *logits = malloc((n_vocab + 1) * sizeof *logits); /* [n_vocab] */
+
+    if (event) {
+        event->score.scores = calloc(n + 1, sizeof *event->score.scores);
+    }
+    if (!event || !logits || !event->score.scores || !w->ctx || n == 0 ||
+        hold(w, job, &err) != ATTUNE_OK) {
+        event_free(event);
+        free(logits);
+        return;
+    }
+    event->score.scores[0].p = NAN;
+    event->score.n = 1;
+    for (size_t i = 1; i < n && !worker_has_waiting(w); i++) {
+        if (attune_context_logits(w->ctx, i - 1, 1, logits, &err) != ATTUNE_OK ||
+            (size_t)job->ids[i] >= n_vocab) {
+            break;
+        }
+        event->score.scores[i] = score_of(logits, n_vocab, job->ids[i]);
+        event->score.n = i + 1;
+    }
+    event->revision = job->revision;
+    free(logits);
+    worker_tell(w, event);
 }

@@ -3,7 +3,7 @@
  *
  *   <s>·The·film·was▸·great!↵
  *
- * Two alternating tints show the borders; what a run measured can tint its tokens instead. */
+ * Two alternating tints show the borders; how expected each token was can tint them instead. */
 #include <config.h>
 
 #include "panel.h"
@@ -24,6 +24,7 @@ struct tokens_state {
     enum colouring colour;
     size_t top; /* first row of the strip shown */
     int columns, rows;
+    uint64_t asked_for; /* revision whose scores were asked for */
 };
 
 static double most_bits(const struct workbench *b)
@@ -32,17 +33,49 @@ static double most_bits(const struct workbench *b)
 }
 
 /* 0..1 for a step under a colouring; NaN without one. */
-static float shade(const struct workbench *b, const struct attune_step *step, enum colouring colour)
+static float shade(const struct workbench *b, const struct score *score, enum colouring colour)
 {
     double v = NAN;
 
     switch (colour) {
-    case COLOUR_SURPRISAL: v = step->p_raw > 0 ? -log2(step->p_raw) / MOST_SURPRISAL : 1; break;
-    case COLOUR_RANK: v = log2(1 + (double)step->rank) / most_bits(b); break;
-    case COLOUR_ENTROPY: v = step->entropy_bits / most_bits(b); break;
+    case COLOUR_SURPRISAL: v = score->p > 0 ? -log2((double)score->p) / MOST_SURPRISAL : 1; break;
+    case COLOUR_RANK: v = log2(1 + (double)score->rank) / most_bits(b); break;
+    case COLOUR_ENTROPY: v = (double)score->entropy_bits / most_bits(b); break;
     default: break;
     }
     return (float)(v < 0 ? 0 : v > 1 ? 1 : v);
+}
+
+/* What is known of a token given those before it: of the run from its steps, of the prompt if it
+ * was asked for. */
+static bool score_of(const struct workbench *b, size_t i, struct score *out)
+{
+    if (i >= strip_prompt(b)) {
+        const struct attune_step *step = &b->steps[i - strip_prompt(b)];
+        *out = (struct score){(float)step->p_raw, (float)step->entropy_bits, step->rank};
+        return true;
+    }
+    if (b->replayed || b->score.revision != b->answered || i >= b->score.n ||
+        isnan(b->score.scores[i].p)) {
+        return false;
+    }
+    *out = b->score.scores[i];
+    return true;
+}
+
+static void ask(struct panel *panel)
+{
+    struct tokens_state *s = panel->state;
+    struct workbench *b = panel->bench;
+
+    if (s->colour == COLOUR_PLAIN || !b->worker || !b->evaluated || b->replayed ||
+        bench_is_stale(b) || b->state == BENCH_GENERATING || s->asked_for == b->answered) {
+        return;
+    }
+    s->asked_for = b->answered;
+    if (b->score.revision != b->answered || b->score.n < b->tokens.n) {
+        bench_request_score(b);
+    }
 }
 
 static struct style token_style(const void *context, const struct canvas *c, size_t i, bool special)
@@ -51,15 +84,16 @@ static struct style token_style(const void *context, const struct canvas *c, siz
     const struct tokens_state *state = panel->state;
     const struct workbench *b = panel->bench;
     struct style s = style_of(c, special ? ROLE_SPECIAL : i % 2 ? ROLE_TOKEN_ODD : ROLE_TOKEN_EVEN);
+    struct score score;
 
     if (i == b->token_cursor) {
         return style_of(c, ROLE_SELECT);
     }
+    if (state->colour != COLOUR_PLAIN && score_of(b, i, &score)) {
+        return style_heat(c, shade(b, &score, state->colour), RAMP_VIRIDIS);
+    }
     if (i < strip_prompt(b)) {
         return s;
-    }
-    if (state->colour != COLOUR_PLAIN) {
-        return style_heat(c, shade(b, &b->steps[i - strip_prompt(b)], state->colour), RAMP_VIRIDIS);
     }
     s.fg = style_of(c, ROLE_OUTPUT).fg;
     s.attrs |= ATTR_BOLD;
@@ -118,29 +152,38 @@ static void draw_identity(const struct workbench *b, struct canvas *c, struct re
 
 static void draw_measure(const struct workbench *b, struct canvas *c, struct rect r, int y)
 {
-    const struct attune_step *step = &b->steps[b->token_cursor - strip_prompt(b)];
-    char p[VIEW_NUMBER], raw[VIEW_NUMBER], text[64];
+    const struct attune_step *step =
+        b->token_cursor < strip_prompt(b) ? NULL : &b->steps[b->token_cursor - strip_prompt(b)];
+    char number[VIEW_NUMBER], text[64];
+    struct score score;
     int x = 0;
 
-    snprintf(text, sizeof text, "%llu", (unsigned long long)step->index);
-    x += view_pair(c, r, y, x, "step", text);
-    x += view_pair(c, r, y, x, "p", view_p(p, step->p));
-    x += view_pair(c, r, y, x, "raw", view_p(raw, step->p_raw));
-    snprintf(text, sizeof text, "%u", step->rank + 1);
+    if (!score_of(b, b->token_cursor, &score)) {
+        return;
+    }
+    if (step) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long)step->index);
+        x += view_pair(c, r, y, x, "step", text);
+        x += view_pair(c, r, y, x, "p", view_p(number, step->p));
+    }
+    x += view_pair(c, r, y, x, step ? "raw" : "p", view_p(number, (double)score.p));
+    snprintf(text, sizeof text, "%u", score.rank + 1);
     x += view_pair(c, r, y, x, "rank", text);
-    snprintf(text, sizeof text, "%.2f bits", step->p_raw > 0 ? -log2(step->p_raw) : INFINITY);
+    snprintf(text, sizeof text, "%.2f bits", score.p > 0 ? -log2((double)score.p) : INFINITY);
     x += view_pair(c, r, y, x, "surprisal", text);
-    snprintf(text, sizeof text, "%.2f bits", step->entropy_bits);
+    snprintf(text, sizeof text, "%.2f bits", (double)score.entropy_bits);
     x += view_pair(c, r, y, x, "entropy", text);
-    snprintf(text, sizeof text, "%.4f", step->draw.u);
-    view_pair(c, r, y, x, "u", text);
+    if (step) {
+        snprintf(text, sizeof text, "%.4f", step->draw.u);
+        view_pair(c, r, y, x, "u", text);
+    }
 }
 
 static void draw_legend(const struct workbench *b, struct canvas *c, struct rect r, int y,
                         enum colouring colour)
 {
     char low[VIEW_NUMBER], high[VIEW_NUMBER];
-    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "run by %s ", colour_names[colour]);
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", colour_names[colour]);
 
     switch (colour) {
     case COLOUR_SURPRISAL:
@@ -164,12 +207,11 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     struct tokens_state *s = panel->state;
     struct workbench *b = panel->bench;
     size_t n = bench_n_tokens(b), n_rows;
-    size_t cursor = b->token_cursor < n ? b->token_cursor : n > 0 ? n - 1 : 0;
-    bool on_run = n > 0 && cursor >= strip_prompt(b);
     bool legend = s->colour != COLOUR_PLAIN && inside.rows >= 5;
-    int foot = inside.rows < 3 ? 0 : 1 + (on_run && inside.rows >= 4) + legend;
-    struct rect r = view_rows(inside, 0, inside.rows - foot);
+    struct score score;
     struct spot *spots;
+    struct rect r;
+    int foot;
 
     if (n == 0) {
         view_sentence(c, inside, 0, style_of(c, ROLE_DIM),
@@ -178,7 +220,12 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
                           : "The model is being opened; the tokens of the prompt appear here.");
         return;
     }
-    b->token_cursor = cursor;
+    ask(panel);
+    b->token_cursor = b->token_cursor < n ? b->token_cursor : n - 1;
+    foot = inside.rows < 3
+               ? 0
+               : 1 + legend + (score_of(b, b->token_cursor, &score) && inside.rows >= 4);
+    r = view_rows(inside, 0, inside.rows - foot);
     s->columns = inside.cols;
     s->rows = r.rows;
     spots = strip_place(b, inside.cols, &n_rows);

@@ -58,6 +58,7 @@ void bench_close(struct workbench *b)
     free(b->attention.row);
     free(b->walk.hidden);
     free(b->walk.looks);
+    free(b->score.scores);
     free(b->session);
     free(b->model_path);
     free(b->logits);
@@ -361,6 +362,19 @@ void bench_request_walk(struct workbench *b, size_t position)
 
     if (job && history(b, &job->ids, &job->n) == ATTUNE_OK && position < job->n) {
         job->step = position;
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
+    }
+}
+
+void bench_request_score(struct workbench *b)
+{
+    struct job *job = prepare(b, JOB_score);
+
+    if (job && (job->ids = malloc((b->tokens.n + 1) * sizeof *job->ids))) {
+        job->n = b->tokens.n;
+        memcpy(job->ids, b->tokens.ids, job->n * sizeof *job->ids);
         worker_post(b->worker, job);
     } else {
         job_free(job);

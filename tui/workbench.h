@@ -46,6 +46,17 @@ struct walk_view { /* plain data */
     struct walk_look near;   /* tokens of the text whose first vectors point the same way most */
 };
 
+/* How expected every token of the prompt was: one pass over what the context holds already. */
+struct score { /* of a token, given all before it; the first has none: p is NaN */
+    float p, entropy_bits;
+    uint32_t rank; /* 0 the likeliest */
+};
+struct score_view { /* plain data */
+    uint64_t revision;
+    size_t n;
+    struct score *scores; /* [n] */
+};
+
 enum bench_state {
     BENCH_LOADING,
     BENCH_IDLE,
@@ -89,6 +100,7 @@ struct workbench {
     size_t reused, n_evaluated;
     struct attention_view attention;
     struct walk_view walk;
+    struct score_view score;
 
     /* The run on screen, live or replayed. */
     int64_t run; /* id in the store, 0: none */
@@ -142,6 +154,9 @@ void bench_reset_param(struct workbench *b, const char *param); /* all of them i
 void bench_request_attention(struct workbench *b, const struct attention_request *request);
 /* The walk of the token at `position` of those in front of the shown distribution. */
 void bench_request_walk(struct workbench *b, size_t position);
+/* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.
+ */
+void bench_request_score(struct workbench *b);
 void bench_move_cursor(struct workbench *b, long by);
 
 int bench_run(struct workbench *b);

@@ -46,6 +46,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_step] = BENCH_IDLE,        [JOB_list] = BENCH_IDLE,
         [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
         [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
+        [JOB_score] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -137,6 +138,14 @@ static void take_walk(struct workbench *b, struct event *event)
     b->walk = event->walk;
     b->walk.revision = event->revision;
     memset(&event->walk, 0, sizeof event->walk);
+}
+
+static void take_score(struct workbench *b, struct event *event)
+{
+    free(b->score.scores);
+    b->score = event->score;
+    b->score.revision = event->revision;
+    memset(&event->score, 0, sizeof event->score);
 }
 
 static void take_started(struct workbench *b, struct event *event)
@@ -289,6 +298,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,
         [EVENT_walk] = take_walk,
+        [EVENT_score] = take_score,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

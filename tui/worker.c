@@ -62,6 +62,7 @@ void event_free(struct event *event)
         free(event->attention.row);
         free(event->walk.hidden);
         free(event->walk.looks);
+        free(event->score.scores);
         free(event->logits);
         free(event->text);
         free(event);
@@ -147,6 +148,16 @@ void worker_post(struct worker *w, struct job *job)
     *at = job;
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
+}
+
+bool worker_has_waiting(struct worker *w)
+{
+    bool waiting;
+
+    pthread_mutex_lock(&w->lock);
+    waiting = w->jobs != NULL;
+    pthread_mutex_unlock(&w->lock);
+    return waiting;
 }
 
 void worker_cancel(struct worker *w)

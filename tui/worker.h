@@ -22,7 +22,8 @@
     KIND(replay, "replaying", true)                                                                \
     KIND(restore, "restoring", true)                                                               \
     KIND(remove, "removing", false)                                                                \
-    KIND(walk, "walking", true)
+    KIND(walk, "walking", true)                                                                    \
+    KIND(score, "scoring", true)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -42,16 +43,17 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention;
     int64_t run; /* replay, restore, remove */
     bool verify;
-    attune_token *ids; /* step, walk: all tokens before the step, [n] */
+    attune_token *ids; /* step, walk: all tokens before the step, [n]; score: the prompt's */
     size_t n, step;
 };
 
 #define EVENT_LIST(KIND)                                                                           \
     KIND(busy)                                                                                     \
     KIND(idle)                                                                                     \
-    KIND(loaded) KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention) KIND(started)       \
-        KIND(step) KIND(finished) KIND(logits) KIND(listed) KIND(recorded) KIND(verified)          \
-            KIND(restored) KIND(said) KIND(walk)
+    KIND(loaded)                                                                                   \
+    KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention) KIND(started) KIND(step)         \
+        KIND(finished) KIND(logits) KIND(listed) KIND(recorded) KIND(verified) KIND(restored)      \
+            KIND(said) KIND(walk) KIND(score)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -75,6 +77,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct attune_context_stats stats;
     struct attention_view attention;
     struct walk_view walk;
+    struct score_view score;
     struct attune_step step;
     size_t step_index;
     int64_t run;
@@ -115,6 +118,7 @@ struct job *job_new(enum job_kind kind);
 void job_free(struct job *job);
 void worker_cancel(struct worker *w);
 bool worker_is_busy(struct worker *w);
+bool worker_has_waiting(struct worker *w); /* jobs behind the one that runs */
 
 /* All events so far, oldest first; the caller frees each with event_free. */
 struct event *worker_take(struct worker *w);
@@ -128,7 +132,8 @@ void worker_say(struct worker *w, bool is_error, const char *text);
 struct job *worker_steal(struct worker *w, enum job_kind kind);
 /* Waits at most ms; true if the running job was cancelled meanwhile. */
 bool worker_pause(struct worker *w, double ms);
-void job_do(struct worker *w, struct job *job);   /* job.c */
-void job_walk(struct worker *w, struct job *job); /* job_walk.c */
+void job_do(struct worker *w, struct job *job);    /* job.c */
+void job_walk(struct worker *w, struct job *job);  /* job_walk.c */
+void job_score(struct worker *w, struct job *job); /* job_walk.c */
 
 #endif

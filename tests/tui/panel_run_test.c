@@ -81,9 +81,9 @@ static void a_token_of_the_run_shows_its_numbers(void **state)
     expect(&d, "rank 50");
     assert_int_equal(d.bench.shown_step, 7);
     d.panel.ops->action(&d.panel, "colour", "");
-    expect(&d, "run by surprisal 0");
+    expect(&d, "surprisal 0");
     d.panel.ops->action(&d.panel, "colour", "entropy");
-    expect(&d, "run by entropy 0");
+    expect(&d, "entropy 0");
     stop(&d);
 }
 

@@ -138,9 +138,58 @@ static void every_step_is_one_key_and_has_its_numbers(void **state)
     bench_close(&b);
 }
 
+/* The tokens panel asks when it is told to colour; its scores are those of the logits, place by
+ * place. */
+static void scores_of_the_prompt_are_those_of_its_logits(void **state)
+{
+    struct workbench b;
+    struct panel panel;
+    struct canvas c;
+    struct attune_context *ctx;
+    struct attune_context_options options = {.n_threads = 1};
+    struct attune_input input;
+    struct attune_dist dist;
+    float *logits;
+    char *screen;
+    size_t n_vocab;
+
+    start(&b);
+    panel = fixture_open("tokens", &b);
+    assert_int_equal(canvas_init(&c, 12, 80, TIER_256), ATTUNE_OK);
+    free(fixture_draw(&panel, &c));
+    assert_int_equal(b.score.n, 0);
+    panel.ops->action(&panel, "colour", "surprisal");
+    free(fixture_draw(&panel, &c));
+    settle(&b);
+    assert_int_equal(b.score.n, b.tokens.n);
+    screen = fixture_draw(&panel, &c);
+    assert_non_null(strstr(screen, "surprisal 0"));
+    assert_non_null(strstr(screen, "rank"));
+    free(screen);
+    n_vocab = (size_t)attune_model_info(b.model)->n_vocab;
+    logits = malloc(n_vocab * sizeof *logits);
+    input = (struct attune_input){.ids = b.tokens.ids, .n = b.tokens.n};
+    assert_int_equal(attune_context_new(&ctx, b.model, &options, NULL), ATTUNE_OK);
+    assert_int_equal(attune_context_sync(ctx, &input, NULL, NULL), ATTUNE_OK);
+    assert_true(isnan(b.score.scores[0].p));
+    for (size_t i = 1; i < b.tokens.n; i++) {
+        assert_int_equal(attune_context_logits(ctx, i - 1, 1, logits, NULL), ATTUNE_OK);
+        attune_dist_of(&dist, logits, n_vocab);
+        assert_true(b.score.scores[i].p == (float)attune_dist_p(&dist, logits[b.tokens.ids[i]]));
+        assert_int_equal(b.score.scores[i].rank,
+                         attune_dist_rank(logits, n_vocab, b.tokens.ids[i]));
+    }
+    attune_context_free(ctx);
+    free(logits);
+    canvas_done(&c);
+    fixture_close(&panel);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_of_the_prompt_are_those_of_its_logits),
         cmocka_unit_test(numbers_are_those_of_the_context),
         cmocka_unit_test(every_step_is_one_key_and_has_its_numbers),
     };
