@@ -14,7 +14,7 @@
 
 const char *const attention_scales[SCALE_COUNT] = {"linear", "log", "rank", "per row"};
 
-enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8 };
+enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8, WIDEST_CELL = 7, NUMBER_COLUMNS = 4 };
 static const double least_log = 1e-4; /* where the log scale begins */
 
 size_t attention_tokens(const struct workbench *b)
@@ -91,7 +91,8 @@ struct attention_map attention_layout(const struct workbench *b, const struct at
     m.label_columns = inside.cols < 34 ? 0 : m.half ? 1 : LABEL_COLUMNS;
     m.area.x = m.label_columns;
     m.area.cols -= m.label_columns;
-    m.cell_columns = !m.half && 2 * nk <= (size_t)m.area.cols ? 2 : 1;
+    m.cell_columns = m.half ? 1 : (int)least((size_t)m.area.cols / nk, WIDEST_CELL);
+    m.cell_columns = m.cell_columns < 1 ? 1 : m.cell_columns;
     r->rows = (int)least(nq, m.half ? 2 * m.area.rows : m.area.rows);
     r->cols = (int)least(nk, m.area.cols / m.cell_columns);
     return m;
@@ -361,12 +362,13 @@ static void draw_axes(const struct workbench *b, const struct attention_look *lo
     if (attention_head_rows(inside) < 3) {
         return;
     }
-    for (int x = 0; x < q->cols && map->cell_columns == 2; x++) {
-        struct rect cell = {top.y, top.x + map->area.x + 2 * x, top.rows, 2};
+    for (int x = 0; x < q->cols && map->cell_columns > 1; x++) {
+        int gap = map->cell_columns > 2, width = map->cell_columns - gap;
+        struct rect cell = {top.y, top.x + map->area.x + map->cell_columns * x, top.rows, width};
         draw_token(b, c, cell, q->k0 + (size_t)x * (q->k1 - q->k0) / (size_t)q->cols,
-                   style_of(c, x == column ? ROLE_SELECT
-                               : x % 2     ? ROLE_TOKEN_ODD
-                                           : ROLE_DIM));
+                   style_of(c, x == column         ? ROLE_SELECT
+                               : x % 2 && gap == 0 ? ROLE_TOKEN_ODD
+                                                   : ROLE_DIM));
     }
     if (column >= 0 && map->cell_columns == 1) {
         int x = map->area.x + column, label;
@@ -379,6 +381,24 @@ static void draw_axes(const struct workbench *b, const struct attention_look *lo
                   : x - label > 0           ? x - label
                                             : 0,
                   look->key, style_of(c, ROLE_SELECT));
+    }
+}
+
+/* A wide cell holds its weight as a number as well. */
+static void draw_cell(struct canvas *c, struct rect r, int y, int x, int columns, float weight,
+                      float v, enum ramp ramp, bool chosen)
+{
+    char text[VIEW_NUMBER];
+    struct style s = chosen ? style_of(c, ROLE_SELECT) : style_heat(c, v, ramp);
+
+    canvas_heat(c, r, y, x, columns, v, ramp);
+    if (columns >= NUMBER_COLUMNS && !isnan(weight)) {
+        snprintf(text, sizeof text, weight >= 0.995f ? "%.1f" : "%.2f", (double)weight);
+        canvas_fill(c, view_cell(r, y, x, columns), ' ', s);
+        canvas_text(c, r, y, x + (columns - 3) / 2, weight >= 0.995f ? text : text + 1, 3, s);
+    } else if (chosen) {
+        canvas_text(c, r, y, x, columns == 1 ? "+" : "[", 1, style_heat(c, v, ramp));
+        canvas_text(c, r, y, x + columns - 1, columns == 1 ? "+" : "]", 1, style_heat(c, v, ramp));
     }
 }
 
@@ -407,11 +427,8 @@ static void draw_cells(const struct workbench *b, const struct attention_look *l
                                  look->ramp);
                 continue;
             }
-            canvas_heat(c, r, y, at, map->cell_columns, v, look->ramp);
-            if (focused && y == row && x == column) {
-                canvas_text(c, r, y, at, map->cell_columns == 2 ? "[]" : "+",
-                            (size_t)map->cell_columns, style_heat(c, v, look->ramp));
-            }
+            draw_cell(c, r, y, at, map->cell_columns, upper[x], v, look->ramp,
+                      focused && y == row && x == column);
         }
     }
 }

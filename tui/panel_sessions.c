@@ -98,12 +98,6 @@ static void draw_time(struct canvas *c, struct rect r, int y, int x, const char 
     }
 }
 
-static struct rect cell(struct rect r, int y, int x, int cols)
-{
-    cols = cols < r.cols - x ? cols : r.cols - x;
-    return (struct rect){r.y + y, r.x + x, 1, cols > 0 ? cols : 0};
-}
-
 static void draw_run(const struct panel *panel, struct canvas *c, struct rect r, int y, size_t i)
 {
     const struct sessions_state *s = panel->state;
@@ -124,7 +118,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
         x += 12;
     }
     if (shows_model) {
-        canvas_print(c, cell(r, y, x, 15), 0, 0, style_of(c, ROLE_DIM), "%s", run->model_name);
+        canvas_print(c, view_cell(r, y, x, 15), 0, 0, style_of(c, ROLE_DIM), "%s", run->model_name);
         x += 16;
     }
     if (wide) {
@@ -133,9 +127,9 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
                      run->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(run->stop));
     }
     half = (left - x - 3) * (wide ? 55 : 50) / 100;
-    draw_prompt(c, cell(r, y, x, half), run);
+    draw_prompt(c, view_cell(r, y, x, half), run);
     canvas_text(c, r, y, x + half + 1, "\u2192", 3, style_of(c, ROLE_DIM));
-    draw_output(c, cell(r, y, x + half + 3, left - x - half - 3), run);
+    draw_output(c, view_cell(r, y, x + half + 3, left - x - half - 3), run);
 }
 
 static void draw_detail(const struct panel *panel, struct canvas *c, struct rect r, int y)

@@ -181,6 +181,12 @@ size_t view_scroll(size_t top, size_t cursor, size_t n, int rows)
     return top > n - height ? n - height : top;
 }
 
+struct rect view_cell(struct rect r, int y, int x, int columns)
+{
+    columns = columns < r.cols - x ? columns : r.cols - x;
+    return (struct rect){r.y + y, r.x + x, y >= 0 && y<r.rows, columns> 0 ? columns : 0};
+}
+
 struct rect view_rows(struct rect r, int from, int rows)
 {
     from = from < 0 ? 0 : from < r.rows ? from : r.rows;

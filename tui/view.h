@@ -40,7 +40,8 @@ int view_sentence(struct canvas *c, struct rect r, int y, struct style s, const 
 size_t view_scroll(size_t top, size_t cursor, size_t n, int rows);
 /* Text that ends in ... where it does not fit. Returns the columns used. */
 int view_clip(struct canvas *c, struct rect r, int y, int x, struct style s, const char *text);
-struct rect view_rows(struct rect r, int from, int rows); /* part of r, clipped to it */
+struct rect view_cell(struct rect r, int y, int x, int columns); /* a row's part, clipped */
+struct rect view_rows(struct rect r, int from, int rows);        /* part of r, clipped to it */
 
 /* "key value", the key dim, if it fits as a whole; returns the columns used with a blank behind, or
  * 0. */

@@ -113,21 +113,20 @@ static void layer_head_axes_and_scale_are_in_sight(void **state)
     fixture_done(&b);
 }
 
-/* Without colour the glyphs carry the values: the diagonal of a small window rises out of what
- * surrounds it. */
-static void glyphs_carry_the_values(void **state)
+/* Without colour the glyphs carry the values, and numbers where cells are wide. */
+static void glyphs_and_numbers_carry_the_values(void **state)
 {
     struct workbench b;
     struct canvas c;
-    struct attention_look look = {.zoom = 9, .key = 20, .hide_first = true};
-    char *screen;
+    struct attention_look look = {.zoom = 3, .key = 20, .hide_first = true};
+    char *screen, number[16];
     int filled = 0;
 
     fixture_filled(&b);
     b.token_cursor = 20;
-    assert_int_equal(canvas_init(&c, 24, 80, TIER_MONO), ATTUNE_OK);
+    assert_int_equal(canvas_init(&c, 28, 80, TIER_MONO), ATTUNE_OK);
     screen = draw(&b, &look, &c, false);
-    for (int y = 3; y < 22; y++) {
+    for (int y = 3; y < 26; y++) {
         for (int x = 9; x < 80; x++) {
             uint32_t cp = c.cells[y * 80 + x].cp[0];
             filled += cp != ' ';
@@ -135,6 +134,11 @@ static void glyphs_carry_the_values(void **state)
         }
     }
     assert_true(filled > 40);
+    free(screen);
+    look.zoom = 9;
+    screen = draw(&b, &look, &c, false);
+    snprintf(number, sizeof number, "%.2f", (double)b.attention.row[20]);
+    assert_non_null(strstr(screen, number + 1));
     free(screen);
     canvas_done(&c);
     fixture_done(&b);
@@ -207,7 +211,7 @@ int main(void)
         cmocka_unit_test(requests_fit_every_screen),
         cmocka_unit_test(the_weight_under_the_cursor_is_exact),
         cmocka_unit_test(layer_head_axes_and_scale_are_in_sight),
-        cmocka_unit_test(glyphs_carry_the_values),
+        cmocka_unit_test(glyphs_and_numbers_carry_the_values),
         cmocka_unit_test(the_text_is_coloured_by_the_row_and_by_the_column),
         cmocka_unit_test(keys_turn_layers_and_heads_around),
     };
