@@ -21,7 +21,14 @@
 #include "line.h"
 #include "term.h"
 
-enum { ESCAPE_WAIT_MS = 25, BUSY_WAIT_MS = 100, PING_WAIT_MS = 1, LEAST_ROWS = 8, LEAST_COLS = 40 };
+enum {
+    ESCAPE_WAIT_MS = 25,
+    BUSY_WAIT_MS = 100,
+    PING_WAIT_MS = 1,
+    KEY_FRAME_MS = 5, /* a key is answered at once; what the worker says waits for its frame */
+    LEAST_ROWS = 8,
+    LEAST_COLS = 40
+};
 static const char pong[] = "\033]7770;pong\a";
 
 static bool panel_exists(const char *name)
@@ -181,6 +188,7 @@ static void draw(struct app *app)
         pager_draw(&app->pager, c, (struct rect){0, 0, rows > 1 ? rows - 1 : rows, cols});
     }
     term_draw(app->term, c);
+    app->urgent = false;
     app->dirty = false;
 }
 
@@ -298,6 +306,7 @@ static void take_key(struct app *app, const struct key *key)
         return;
     }
     app->dirty = true;
+    app->urgent = true;
     if (key->kind != KEY_MOUSE || key->press) {
         app->bench.message[0] = '\0';
     }
@@ -367,7 +376,7 @@ static void take_signals(struct app *app)
 
 static int wait_ms(const struct app *app, long since_draw)
 {
-    long frame = 1000 / conf_number(&app->conf, OPTION_fps);
+    long frame = app->urgent ? KEY_FRAME_MS : 1000 / conf_number(&app->conf, OPTION_fps);
 
     if (app->dirty) {
         return since_draw >= frame ? 0 : (int)(frame - since_draw);

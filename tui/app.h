@@ -24,9 +24,9 @@ struct app {
     size_t n_places;
     struct panel *focus; /* NULL: there is no panel */
     bool zoom;
-    bool next_is_command; /* Escape in a panel that takes text */
-    bool asked_to_quit;   /* one Ctrl-C with nothing to stop */
-    bool quit, dirty, ping;
+    bool next_is_command;           /* Escape in a panel that takes text */
+    bool asked_to_quit;             /* one Ctrl-C with nothing to stop */
+    bool quit, dirty, urgent, ping; /* urgent: a key waits for its answer */
 };
 
 struct app_options {

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { UI_COMES_FIRST = 4 }; /* niceness of what computes */
 
 static const bool latest_only[] = {
 #define KIND(name, text, latest) latest,
@@ -212,6 +215,9 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
 
+    /* Linux knows a thread's own niceness, and the threads it starts take it over: where the cores
+     * are few, a key still comes first. Without it everything works, only later. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), UI_COMES_FIRST);
     pthread_mutex_lock(&w->lock);
     while (!w->quit) {
         struct job *job = w->jobs;

@@ -1,0 +1,166 @@
+/* How fast the screen answers: the first frame, a knob tick, a key while the model writes. Times
+ * are measured from outside, through a pseudo-terminal: from the byte sent to the cell that shows
+ * it.
+ *
+ *   tests/bench/screen_bench ./attune MODEL
+ */
+#include <config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/screens/emulator.h"
+
+enum { ROWS = 40, COLS = 120, TICKS = 60, KEYS = 300, PATIENCE_MS = 60000 };
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void report(const char *what, double *ms, int n)
+{
+    qsort(ms, (size_t)n, sizeof *ms, by_size);
+    printf("%-44s median %7.2f ms   95%% %7.2f   99%% %7.2f   most %7.2f   (%d samples)\n", what,
+           ms[n / 2], ms[n * 95 / 100], ms[n * 99 / 100], ms[n - 1], n);
+    fflush(stdout);
+}
+
+static void press(struct emulator *e, const char *keys)
+{
+    char bytes[128];
+    size_t n = emulator_keys(bytes, sizeof bytes, keys);
+
+    emulator_send(e, bytes, n);
+}
+
+static bool shows(struct emulator *e, const char *text)
+{
+    char *screen = emulator_text(e);
+    bool found = screen && strstr(screen, text);
+
+    free(screen);
+    return found;
+}
+
+/* Reads in steps of a millisecond until the text is there; the time it took, or a negative number.
+ */
+static double wait_text(struct emulator *e, const char *text, double since)
+{
+    while (now_ms() - since < PATIENCE_MS) {
+        emulator_settle(e, 1, 1);
+        if (shows(e, text)) {
+            return now_ms() - since;
+        }
+    }
+    return -1;
+}
+
+static double wait_cursor(struct emulator *e, int x, double since)
+{
+    int at_y, at_x;
+
+    while (now_ms() - since < PATIENCE_MS) {
+        emulator_settle(e, 1, 1);
+        if (emulator_cursor(e, &at_y, &at_x) && at_x != x) {
+            return now_ms() - since;
+        }
+    }
+    return -1;
+}
+
+static struct emulator *start(char *attune, char *model, double *first_frame)
+{
+    static char test[] = "ATTUNE_TEST=1", term[] = "TERM=xterm-256color",
+                db[] = "ATTUNE_DB=/dev/null/none";
+    char *env[] = {test, term, db, NULL}, *argv[] = {attune, model, NULL};
+    double since = now_ms();
+    struct emulator *e = emulator_start(ROWS, COLS, argv, env);
+
+    if (e) {
+        *first_frame = wait_text(e, "Prompt", since);
+        emulator_sync(e, PATIENCE_MS);
+    }
+    return e;
+}
+
+static void measure_ticks(struct emulator *e)
+{
+    double ms[TICKS];
+
+    press(e, "<esc>");
+    for (int i = 0; i < TICKS; i++) {
+        double since = now_ms();
+
+        press(e, i % 2 ? "<alt-t>" : "<alt-T>");
+        emulator_sync(e, PATIENCE_MS);
+        ms[i] = now_ms() - since;
+    }
+    report("a knob tick to the finished frame", ms, TICKS);
+}
+
+static void measure_keys(struct emulator *e)
+{
+    double ms[KEYS];
+    int n = 0, y = 0, x = 0;
+
+    press(e, "Once upon a time there was");
+    emulator_sync(e, PATIENCE_MS);
+    press(e, "<f5>");
+    emulator_settle(e, 50, 300);
+    while (n < KEYS && !shows(e, "ready")) {
+        double since;
+
+        emulator_settle(e, 1, 20);
+        emulator_cursor(e, &y, &x);
+        since = now_ms();
+        press(e, n % 2 ? "<right>" : "<left>");
+        ms[n] = wait_cursor(e, x, since);
+        n += ms[n] >= 0;
+    }
+    if (n) {
+        report("a key while the model writes", ms, n);
+    } else {
+        printf("the run was over before a key could be sent: take a larger model\n");
+    }
+    press(e, "<ctrl-c>");
+}
+
+int main(int argc, char **argv)
+{
+    double first[9];
+    struct emulator *e = NULL;
+    int n = sizeof first / sizeof *first;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s ./attune MODEL\n", argv[0]);
+        return 2;
+    }
+    for (int i = 0; i < n; i++) {
+        if (e) {
+            emulator_stop(e);
+        }
+        e = start(argv[1], argv[2], &first[i]);
+        if (!e) {
+            fprintf(stderr, "%s does not start\n", argv[1]);
+            return 1;
+        }
+    }
+    report("start to the first frame", first, n);
+    measure_ticks(e);
+    measure_keys(e);
+    emulator_stop(e);
+    return 0;
+}
