@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "attention_view.h"
 #include "strip.h"
@@ -17,6 +18,7 @@ struct attention_state {
     uint64_t asked_for; /* answered revision */
     size_t asked_tokens;
     bool has_asked;
+    double asked_ms; /* when */
     int columns, rows;
 };
 
@@ -37,6 +39,21 @@ static void keep_in_range(struct panel *panel)
     s->look.key = s->look.key < n ? s->look.key : n - 1;
 }
 
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* A map is computed between two tokens of a run: it may cost the run a twentieth of its time. */
+static bool is_too_early(const struct attention_state *s, const struct workbench *b)
+{
+    return s->has_asked && b->state == BENCH_GENERATING &&
+           now_ms() - s->asked_ms < 20 * b->attention.ms;
+}
+
 static void ask(struct panel *panel)
 {
     struct attention_state *s = panel->state;
@@ -47,6 +64,10 @@ static void ask(struct panel *panel)
          s->asked_for == b->answered && s->asked_tokens == attention_tokens(b))) {
         return;
     }
+    if (is_too_early(s, b)) {
+        return;
+    }
+    s->asked_ms = now_ms();
     s->asked = s->map.request;
     s->asked_for = b->answered;
     s->asked_tokens = attention_tokens(b);
