@@ -191,3 +191,20 @@ AM_TESTS_ENVIRONMENT = \
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 TEST_EXTENSIONS = .sh
+
+# Micro benchmarks: built and run by `make bench` alone.
+bench_programs = \
+	%D%/bench/attention_bench \
+	%D%/bench/decode_bench \
+	%D%/bench/gemm_bench \
+	%D%/bench/knob_bench
+bench_sources = %D%/bench/bench.c %D%/bench/bench.h
+EXTRA_PROGRAMS = $(bench_programs)
+CLEANFILES += $(bench_programs)
+%C%_bench_attention_bench_SOURCES = %D%/bench/attention_bench.c $(bench_sources)
+%C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
+%C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
+%C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
+bench: $(bench_programs)
+	@for program in $(bench_programs); do ./$$program || exit 1; done
+.PHONY: bench
