@@ -127,6 +127,8 @@ EXTRA_DIST += \
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \
 	%D%/screens/ascii.test \
+	%D%/screens/vi.test \
+	%D%/screens/settings.test \
 	%D%/screens/quit.test \
 	%D%/screens/whole.test \
 	%D%/screens/direct.test \

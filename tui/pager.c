@@ -17,30 +17,69 @@ void pager_close(struct pager *p)
 
 void pager_show(struct pager *p, const char *title, char *text)
 {
-    size_t n = 1;
-
     pager_close(p);
-    for (const char *at = text; at && *at; at++) {
-        n += *at == '\n';
+    if (text) {
+        p->text = text;
+        snprintf(p->title, sizeof p->title, "%s", title);
+        p->open = true;
     }
-    p->text = text;
-    p->lines = text ? malloc((n + 1) * sizeof *p->lines) : NULL;
-    if (!p->lines) {
-        pager_close(p);
-        return;
-    }
-    p->lines[p->n++] = 0;
-    for (size_t at = 0; text[at]; at++) {
-        if (text[at] == '\n') {
-            p->lines[p->n++] = at + 1;
+}
+
+/* Bytes of the line (len of them) that fit into cols columns. */
+static size_t fitting(const char *line, size_t len, int cols)
+{
+    size_t at = 0, blank = 0;
+
+    for (int x = 0; at < len;) {
+        struct glyph g = next_glyph(line + at, len - at);
+
+        x += g.columns;
+        if (x > cols && at > 0) {
+            return blank > 0 ? blank : at;
         }
+        blank = line[at] == ' ' && x > cols / 2 ? at + 1 : blank;
+        at += g.bytes;
     }
-    p->lines[p->n] = strlen(text) + 1;
-    if (p->n > 1 && p->lines[p->n - 1] + 1 == p->lines[p->n]) {
-        p->n--; /* a last line break begins no line */
+    return len;
+}
+
+static bool add_row(struct pager *p, size_t *capacity, size_t start, size_t len)
+{
+    if (p->n == *capacity) {
+        size_t more = *capacity * 2 + 64;
+        struct pager_row *rows = realloc(p->lines, more * sizeof *rows);
+
+        if (!rows) {
+            return false;
+        }
+        p->lines = rows;
+        *capacity = more;
     }
-    snprintf(p->title, sizeof p->title, "%s", title);
-    p->open = true;
+    p->lines[p->n++] = (struct pager_row){start, len};
+    return true;
+}
+
+static void wrap(struct pager *p, int cols)
+{
+    size_t capacity = 0, end;
+
+    free(p->lines);
+    p->lines = NULL;
+    p->n = 0;
+    p->cols = cols;
+    for (size_t at = 0; p->text[at]; at = end + (p->text[end] == '\n')) {
+        size_t start = at;
+
+        end = at + strcspn(p->text + at, "\n");
+        do {
+            size_t len = fitting(p->text + start, end - start, cols);
+
+            if (!add_row(p, &capacity, start, len)) {
+                return;
+            }
+            start += len;
+        } while (start < end);
+    }
 }
 
 static void clamp(struct pager *p, long top)
@@ -58,13 +97,16 @@ void pager_draw(struct pager *p, struct canvas *c, struct rect r)
     canvas_fill(c, r, ' ', plain);
     inside = canvas_box(c, r, p->title, true);
     p->rows = inside.rows > 0 ? inside.rows : 1;
+    if (!p->lines || p->cols != inside.cols - 2) {
+        wrap(p, inside.cols - 2);
+    }
     clamp(p, (long)p->top);
     for (int y = 0; y < inside.rows && p->top + (size_t)y < p->n; y++) {
-        const char *line = p->text + p->lines[p->top + (size_t)y];
-        size_t len = p->lines[p->top + (size_t)y + 1] - p->lines[p->top + (size_t)y] - 1;
-        bool heading = len > 0 && line[0] == '\1';
+        struct pager_row row = p->lines[p->top + (size_t)y];
+        const char *line = p->text + row.start;
+        bool heading = row.len > 0 && line[0] == '\1';
 
-        canvas_text(c, inside, y, 1 - p->left, line + heading, len - heading,
+        canvas_text(c, inside, y, 1, line + heading, row.len - heading,
                     heading ? style_of(c, ROLE_ACCENT) : plain);
     }
     if (p->n > (size_t)p->rows) {
@@ -115,10 +157,6 @@ void pager_key(struct pager *p, const struct key *key)
 
     if (by != 0) {
         clamp(p, (long)p->top + by);
-        return;
-    }
-    if (key->kind == KEY_NAMED && (key->code == NAMED_LEFT || key->code == NAMED_RIGHT)) {
-        p->left += key->code == NAMED_RIGHT ? 8 : p->left > 0 ? -8 : 0;
         return;
     }
     for (size_t i = 0; i < sizeof closing / sizeof *closing; i++) {

@@ -8,10 +8,12 @@
 struct pager {
     bool open;
     char title[80];
-    char *text;    /* NUL-terminated; "\1" at the start of a line: a heading */
-    size_t *lines; /* [n + 1] where each begins */
+    char *text; /* NUL-terminated; "\1" at the start of a line: a heading */
+    struct pager_row {
+        size_t start, len;
+    } * lines; /* [n] of the text, wrapped to `cols` */
     size_t n, top;
-    int rows, left;
+    int rows, cols;
 };
 
 /* Takes text over (freed by free). */

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -404,6 +405,35 @@ static void check_screen(struct script *s, char **next)
     }
 }
 
+/* The lines that follow into a file below the home. */
+static void write_lines(struct script *s, const char *name, char **next)
+{
+    char path[600];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", s->home, name);
+    for (char *at = path + strlen(s->home) + 1; *at; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            mkdir(path, 0700);
+            *at = '/';
+        }
+    }
+    f = fopen(path, "w");
+    assert_non_null(f);
+    while (**next == '|') {
+        size_t len = strcspn(*next, "\n");
+
+        assert_int_equal(fwrite(*next + 1, 1, len - 1, f), len - 1);
+        fputc('\n', f);
+        if (s->out) {
+            fprintf(s->out, "%.*s\n", (int)len, *next);
+        }
+        *next += len + ((*next)[len] == '\n');
+    }
+    fclose(f);
+}
+
 static void run_lines(struct script *s, char *text)
 {
     char *next;
@@ -423,10 +453,14 @@ static void run_lines(struct script *s, char *text)
         if (!*line || *line == '#') {
             continue;
         }
-        if (strcmp(line, "screen") == 0) {
+        if (strcmp(line, "screen") == 0 || strncmp(line, "file ", 5) == 0) {
             char *from = next;
 
-            check_screen(s, &next);
+            if (line[0] == 'f') {
+                write_lines(s, line + 5, &next);
+            } else {
+                check_screen(s, &next);
+            }
             for (char *at = from; at < next; at++) {
                 s->number += *at == '\n';
             }
