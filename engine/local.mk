@@ -90,6 +90,7 @@ libengine_a_SOURCES = $(engine_parts) \
 engine_parts += \
 	%D%/tokenizer_bpe.c \
 	%D%/tokenizer_spm.c \
+	%D%/tokenizer_unigram.c \
 	%D%/tokenizer_wordpiece.c
 libengine_a_SOURCES += \
 	%D%/gzip.c \
@@ -100,6 +101,7 @@ libengine_a_SOURCES += \
 	%D%/tokenizer.h \
 	%D%/tokenizer_added.c \
 	%D%/tokenizer_bytes.c \
+	%D%/tokenizer_charsmap.c \
 	%D%/tokenizer_decode.c \
 	%D%/tokenizer_gguf.c \
 	%D%/tokenizer_json.c \

@@ -103,15 +103,6 @@ int normalizer_replace(struct encoding *e, const struct step *step, struct piece
 /* ---- normal forms ---- */
 enum { COMPOSE = 1, COMPATIBLE = 2 };
 
-/* A character of the new text; change: how many old characters it stands for, less one (1:
- * inserted). */
-struct item {
-    uint32_t c;
-    int change;
-    uint8_t class; /* canonical combining class; 0: starter */
-    uint32_t place;
-};
-
 static uint8_t class_of(uint32_t c)
 {
     return (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
@@ -168,7 +159,7 @@ static size_t decompose(const struct piece *p, unsigned form, struct item *items
             k = 1;
         }
         for (utf8proc_ssize_t j = 0; j < k; j++) {
-            items[n++] = (struct item){(uint32_t)parts[j], j > 0, class_of((uint32_t)parts[j]), 0};
+            items[n++] = (struct item){(uint32_t)parts[j], 0, j > 0, class_of((uint32_t)parts[j])};
         }
     }
     sort_marks(items, n);
@@ -212,7 +203,7 @@ static size_t compose(struct item *items, size_t n)
     return out;
 }
 
-static int write_items(struct encoding *e, const struct item *items, size_t n, struct piece *p)
+int normalizer_write(struct encoding *e, const struct item *items, size_t n, struct piece *p)
 {
     struct builder b;
     struct span span = start_of(p);
@@ -256,7 +247,7 @@ static int normal_form(struct encoding *e, struct piece *p, unsigned form)
     }
     n = decompose(p, form, items);
     n = form & COMPOSE ? compose(items, n) : n;
-    i = (size_t)write_items(e, items, n, p);
+    i = (size_t)normalizer_write(e, items, n, p);
     free(items);
     return (int)i;
 }
@@ -454,6 +445,7 @@ const struct step_type normalizer_types[] = {
     {"StripAccents", NULL, .normalize = run_strip_accents},
     {"Nmt", NULL, .normalize = run_nmt},
     {"BertNormalizer", load_bert, .normalize = run_bert},
+    {"Precompiled", charsmap_load, .normalize = charsmap_run},
     {"Strip", load_strip, .normalize = run_strip},
     {NULL},
 };

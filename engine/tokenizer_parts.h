@@ -142,6 +142,19 @@ int step_load_pattern(struct step *step, const json_t *json, struct attune_error
 /* From step index on: the remaining splitters, then the model. */
 int splitters_push(struct encoding *e, size_t index, const struct piece *p);
 int normalizers_run(struct encoding *e, struct piece *p);
+/* A character of new text; change: 1 where it is inserted, else 0, or minus how many old characters
+ * it takes beyond its own. */
+struct item {
+    uint32_t c, place;
+    int change;
+    uint8_t class; /* canonical combining class; 0: starter */
+};
+int normalizer_write(struct encoding *e, const struct item *items, size_t n, struct piece *p);
+int charsmap_load(struct step *step, const json_t *json, struct attune_error *err);
+int charsmap_set(struct step *step, const char *map, size_t len, struct attune_error *err);
+int charsmap_run(struct encoding *e, const struct step *step, struct piece *p);
+const char *charsmap_find(const struct step *step, const char *s, size_t len, bool longest,
+                          size_t *taken);
 int normalizer_prepend(struct encoding *e, const char *s, size_t len, struct piece *p);
 int normalizer_replace(struct encoding *e, const struct step *step, struct piece *p);
 int posts_run(struct encoding *e);
