@@ -237,6 +237,9 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
         attune_context_free(ctx);
         return status;
     }
+    if (ctx->fast) {
+        gemm_start();
+    }
     set_slopes(ctx);
     *out = ctx;
     return ATTUNE_OK;

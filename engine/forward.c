@@ -196,24 +196,28 @@ static void rotate(const struct recipe *r, float *head /* [D] */,
     }
 }
 
-/* Angles of the rows that are still missing, in double: position x base^(-2i / dims) / factor. */
+/* Angles of the rows that are still missing, in double: position x base^(-2i / dims) / factor. The
+ * frequencies are worked out once a call, a column at a time. */
 static void fill_rotary(struct attune_context *ctx, size_t until)
 {
     const struct recipe *r = ctx->recipe;
-    int half = r->rotary_dims / 2;
+    size_t half = (size_t)r->rotary_dims / 2, width = (size_t)r->rotary_dims;
 
-    for (; r->position == POSITION_ROTARY && ctx->n_rotary < until; ctx->n_rotary++) {
-        float *row = ctx->rotary + ctx->n_rotary * (size_t)r->rotary_dims;
+    if (r->position != POSITION_ROTARY || ctx->n_rotary >= until) {
+        return;
+    }
+    for (size_t i = 0; i < half; i++) {
+        double frequency = pow(r->rotary_base, -2.0 * (double)i / r->rotary_dims);
 
-        for (int i = 0; i < half; i++) {
-            double frequency = pow(r->rotary_base, -2.0 * i / r->rotary_dims);
-            double angle = (double)ctx->n_rotary * r->rotary_scale * frequency;
+        for (size_t t = ctx->n_rotary; t < until; t++) {
+            double angle = (double)t * r->rotary_scale * frequency;
 
-            angle /= r->rotary_factors ? r->rotary_factors[i] : 1.0;
-            row[2 * i] = (float)cos(angle);
-            row[2 * i + 1] = (float)sin(angle);
+            angle /= r->rotary_factors ? (double)r->rotary_factors[i] : 1.0;
+            ctx->rotary[t * width + 2 * i] = (float)cos(angle);
+            ctx->rotary[t * width + 2 * i + 1] = (float)sin(angle);
         }
     }
+    ctx->n_rotary = until;
 }
 
 /* One head vector of one token: norm, turn, and store where the cache keeps it. */

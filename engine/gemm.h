@@ -9,6 +9,11 @@ enum {
     GEMM_ROWS = 256
 }; /* rows of weights a call should have: fewer lose speed, more leave the cache */
 
+/* Before the first product; may be called again. OpenBLAS builds for many processors choose their kernels by
+ * a list of models and fall back to SSE3 for one they do not know: then they are told to look again,
+ * unless $OPENBLAS_CORETYPE says what the user wants. */
+void gemm_start(void);
+
 /* y[t][r] = w[r] . x[t]; w [rows, n], x [tokens, n], leading dimensions in floats. One thread:
  * callers split. */
 void gemm(float *y, size_t ldy, const float *w, size_t ldw, size_t rows, const float *x, size_t ldx,

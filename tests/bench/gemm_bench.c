@@ -85,6 +85,7 @@ static void measure(const struct kernel_ops *kernel, const struct shape *s)
 
 int main(int argc, char **argv)
 {
+    gemm_start();
     for (size_t i = 0; i < kernels_count(); i++) {
         const struct kernel_ops *kernel = kernels_at(i);
 
