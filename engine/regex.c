@@ -136,6 +136,8 @@ static size_t put_class(struct writer *w, const char *p, size_t len)
             depth--;
         } else if (p[i] == '&' && i + 1 < len && p[i + 1] == '&') {
             return 0;
+        } else if (p[i] == '-' && (p[i - 1] == '[' || (i + 1 < len && p[i + 1] == ']'))) {
+            put(w, "\\-", 2); /* first or last in its class: itself, whatever stands beside it then */
         } else {
             put(w, p + i, 1);
         }

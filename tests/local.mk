@@ -53,6 +53,10 @@ check_PROGRAMS += \
 	%D%/tui/cmd_models_test
 
 check_PROGRAMS += \
+	%D%/engine/tokenizer_golden_test \
+	%D%/engine/tokenizer_test
+
+check_PROGRAMS += \
 	%D%/tui/canvas_test \
 	%D%/tui/clipboard_test \
 	%D%/tui/conf_test \
