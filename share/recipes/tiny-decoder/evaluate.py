@@ -45,26 +45,31 @@ def word_pairs(model, tokenizer):
 
 
 @torch.no_grad()
-def perplexities(model, tokenizer, seed):
-    """{kind: perplexity a token} of newly made documents."""
-    out, total, tokens = {}, 0.0, 0
+def document_scores(model, tokenizer, seed):
+    """{kind: perplexity a token, share of answers begun rightly}."""
+    out, sums = {}, [0.0, 0]
     for kind, (_, _, make) in corpus.MIX.items():
         rng = random.Random(f"{seed} perplexity {kind}")
-        loss, count = 0.0, 0
+        loss, count, answers, right = 0.0, 0, 0, 0
         for _ in range(DOCUMENTS):
-            ids, _ = corpus.encode(tokenizer, make(rng))
-            ids = torch.tensor([ids[:model.config.context] + [tokenizer.end]])
-            logs = model(ids[:, :-1])[0].log_softmax(-1)
-            loss -= logs.gather(1, ids[0, 1:, None]).sum().item()
-            count += ids.shape[1] - 1
-        out[kind] = math.exp(loss / count)
-        total, tokens = total + loss, tokens + count
-    out["all"] = math.exp(total / tokens)
+            ids, weights = corpus.encode(tokenizer, make(rng))
+            ids = torch.tensor(ids[:model.config.context] + [tokenizer.end])
+            logs = model(ids[None, :-1])[0].log_softmax(-1)
+            loss -= logs.gather(1, ids[1:, None]).sum().item()
+            count += len(ids) - 1
+            marked = torch.tensor(weights[1:len(ids) - 1]) > 1
+            hit = logs[:-1].argmax(-1) == ids[1:-1]
+            answers += marked.sum().item()
+            right += (hit & marked).sum().item()
+        out[kind] = {"perplexity": math.exp(loss / count),
+                     "right": right / answers if answers else None}
+        sums = [sums[0] + loss, sums[1] + count]
+    out["all"] = {"perplexity": math.exp(sums[0] / sums[1]), "right": None}
     return out
 
 
 @torch.no_grad()
-def head_scores(model, tokenizer, seed, length=64, rows=16):
+def head_scores(model, tokenizer, seed, length, rows=16):
     """Mean attention to the token before, and to the one to be copied.
 
     The rows are words in random order, said twice.  In the second half an
@@ -87,5 +92,6 @@ def evaluate(model, tokenizer, seed):
     model.eval()
     return {"few_shot": few_shot(model, tokenizer),
             "word_pairs": word_pairs(model, tokenizer),
-            "perplexity": perplexities(model, tokenizer, seed),
-            "heads": head_scores(model, tokenizer, seed)}
+            "documents": document_scores(model, tokenizer, seed),
+            "heads": head_scores(model, tokenizer, seed, 16),
+            "far_heads": head_scores(model, tokenizer, seed, 64)}

@@ -33,7 +33,7 @@ import verify  # noqa: E402
 SEED = 20240607
 VOCABULARY = 2432
 SAMPLE = 30000    # documents that the vocabulary is learnt from
-STEPS = 2100
+STEPS = 2160
 STAGES = ["vocab", "train", "export", "evaluate", "card"]
 
 

@@ -150,11 +150,12 @@ def _joined(rng, nouns, side, heldout, pool, noun, adj):
     """A clause with two opinions or two nouns."""
     kind = rng.random()
     if kind < 0.5:
-        for _ in range(40):
-            other = rng.choice(pool)
-            if other != adj and held_out(noun, other) == heldout:
-                return f"The {noun} was {adj} and {other}"
-        return f"The {noun} was {adj}"
+        if sum(held_out(noun, word) == heldout for word in pool) < 2:
+            return f"The {noun} was {adj}"
+        other = adj
+        while other == adj:
+            _, other = _pick(rng, [noun], pool, heldout)
+        return f"The {noun} was {adj} and {other}"
     other, more = _pick(rng, nouns, ADJECTIVES[side], heldout)
     if kind < 0.7 or other == noun or {noun, other} & MASS:
         return f"The {noun} was {adj} and the {other} was {more}"
