@@ -229,3 +229,24 @@ int charsmap_run(struct encoding *e, const struct step *step, struct piece *p)
     free(items);
     return status;
 }
+
+/* As llama.cpp does it: the longest beginning that has a replacement, from left to right. */
+int charsmap_run_longest(struct encoding *e, const struct step *step, struct piece *p)
+{
+    struct builder b;
+    size_t n;
+    uint32_t c;
+
+    builder_init(&b, e, p->len + p->len / 4);
+    for (size_t i = 0; i < p->len; i += n) {
+        const char *text = charsmap_find(step, p->s + i, p->len - i, true, &n);
+
+        if (text) {
+            builder_add(&b, text, strlen(text), piece_span(p, i, n));
+        } else {
+            n = unicode_decode(p->s + i, p->len - i, &c);
+            builder_add_piece(&b, p, i, i + n);
+        }
+    }
+    return builder_finish(&b, p);
+}

@@ -195,6 +195,22 @@ static bool flag(const struct gguf *file, const char *key, bool otherwise)
     return value;
 }
 
+int decoders_add_spaces(struct attune_tokenizer *tk, bool prefix, struct attune_error *err)
+{
+    static const char *const json[] = {
+        "{\"type\": \"Replace\", \"pattern\": {\"String\": \"\\u2581\"}, \"content\": \" \"}",
+        "{\"type\": \"ByteFallback\"}",
+        "{\"type\": \"Fuse\"}",
+        "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}",
+    };
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; i < (prefix ? 4 : 3) && status == ATTUNE_OK; i++) {
+        status = steps_load_text(&tk->decoders, json[i], decoder_types, "decoder", "decoders", err);
+    }
+    return status;
+}
+
 /* What is put around a text: begin and end token where the file asks for them. */
 static int add_template(struct attune_tokenizer *tk, bool begin, bool end, attune_token last,
                         struct attune_error *err)

@@ -402,6 +402,50 @@ static int run_bert(struct encoding *e, const struct step *step, struct piece *p
     return status;
 }
 
+/* ---- Spaces: llama.cpp's handling for Unigram. Each run of spaces is one U+2581 before what
+ * follows (merge), or every space is one; the text begins with one (prefix). ---- */
+enum { PREFIX = 1, MERGE = 2 };
+
+static int load_spaces(struct step *step, const json_t *json, struct attune_error *err)
+{
+    step->flags = (json_flag(json, "prefix", true) ? PREFIX : 0) |
+                  (json_flag(json, "merge", true) ? MERGE : 0);
+    return ATTUNE_OK;
+}
+
+static int run_spaces(struct encoding *e, const struct step *step, struct piece *p)
+{
+    static const char mark[] = "\xe2\x96\x81";
+    bool merge = step->flags & MERGE, prefix = (step->flags & PREFIX) && !e->continued,
+         inside = false;
+    struct builder b;
+    size_t first = 0, n;
+    uint32_t c;
+
+    builder_init(&b, e, p->len * 2);
+    for (size_t i = 0; i < p->len; i += n) {
+        n = unicode_decode(p->s + i, p->len - i, &c);
+        if (c == ' ') {
+            first = inside ? i : first;
+            inside = false;
+            builder_add(&b, mark, merge ? 0 : 3, piece_span(p, i, n));
+            continue;
+        }
+        if (!inside &&
+            (merge || prefix)) { /* covers the first of the spaces, if any, and the character */
+            struct span span = piece_span(p, i, n);
+
+            builder_add(
+                &b, mark, 3,
+                (struct span){i > first ? piece_span(p, first, 1).start : span.start, span.end});
+            prefix = false;
+        }
+        inside = true;
+        builder_add_piece(&b, p, i, i + n);
+    }
+    return builder_finish(&b, p);
+}
+
 /* ---- Strip ---- */
 static int load_strip(struct step *step, const json_t *json, struct attune_error *err)
 {
@@ -446,6 +490,8 @@ const struct step_type normalizer_types[] = {
     {"Nmt", NULL, .normalize = run_nmt},
     {"BertNormalizer", load_bert, .normalize = run_bert},
     {"Precompiled", charsmap_load, .normalize = charsmap_run},
+    {"gguf.Precompiled", charsmap_load, .normalize = charsmap_run_longest}, /* llama.cpp's */
+    {"gguf.Spaces", load_spaces, .normalize = run_spaces},
     {"Strip", load_strip, .normalize = run_strip},
     {NULL},
 };

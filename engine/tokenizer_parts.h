@@ -153,6 +153,7 @@ int normalizer_write(struct encoding *e, const struct item *items, size_t n, str
 int charsmap_load(struct step *step, const json_t *json, struct attune_error *err);
 int charsmap_set(struct step *step, const char *map, size_t len, struct attune_error *err);
 int charsmap_run(struct encoding *e, const struct step *step, struct piece *p);
+int charsmap_run_longest(struct encoding *e, const struct step *step, struct piece *p);
 const char *charsmap_find(const struct step *step, const char *s, size_t len, bool longest,
                           size_t *taken);
 int normalizer_prepend(struct encoding *e, const char *s, size_t len, struct piece *p);
@@ -258,6 +259,8 @@ struct attune_tokenizer {
 const struct tokenizer_ops *tokenizer_ops_at(size_t i); /* NULL past the end */
 /* Tokens, their kinds and the added ones from tokenizer.ggml.*. */
 int vocab_from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err);
+/* U+2581 back to spaces, byte tokens to bytes; prefix: less one space at the start. */
+int decoders_add_spaces(struct attune_tokenizer *tk, bool prefix, struct attune_error *err);
 /* The patterns and habits that tokenizer.ggml.pre names. */
 enum { PRE_IGNORE_MERGES = 1, PRE_ADD_BOS = 2, PRE_MASK_LSTRIP = 4 };
 int pretype_load(struct attune_tokenizer *tk, const char *name, size_t len, unsigned *flags,

@@ -187,16 +187,6 @@ static const char normalizers_prefixed[] =
     "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\\u2581\"}]}";
 static const char normalizers_plain[] =
     "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"\\u2581\"}";
-static const char decoders_prefixed[] =
-    "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": "
-    "\"\\u2581\"},"
-    "\"content\": \" \"}, {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"},"
-    "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}]}";
-static const char decoders_plain[] =
-    "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"String\": "
-    "\"\\u2581\"},"
-    "\"content\": \" \"}, {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"}]}";
-
 static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err)
 {
     const struct gguf_value *scores = gguf_find(file, "tokenizer.ggml.scores");
@@ -225,11 +215,7 @@ static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struc
             steps_load_text(&tk->normalizers, prefix ? normalizers_prefixed : normalizers_plain,
                             normalizer_types, "normalizer", "normalizers", err);
     }
-    if (status == ATTUNE_OK) {
-        status = steps_load_text(&tk->decoders, prefix ? decoders_prefixed : decoders_plain,
-                                 decoder_types, "decoder", "decoders", err);
-    }
-    return status;
+    return status ? status : decoders_add_spaces(tk, prefix, err);
 }
 
 static void done(void *model)

@@ -357,6 +357,96 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     return ATTUNE_OK;
 }
 
+/* ---- GGUF ---- */
+/* Ordinary, user-defined and unused pieces may be met; the score of what the user defined is 0. */
+static int load_gguf_pieces(struct attune_tokenizer *tk, struct unigram *m,
+                            const struct gguf_value *scores, struct attune_error *err)
+{
+    double least = INFINITY;
+    int status = make_trie(m, tk->vocab.text_len, err);
+
+    m->score = calloc(tk->vocab.size, sizeof *m->score);
+    if (status == ATTUNE_OK && !m->score) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < tk->vocab.size && status == ATTUNE_OK; i++) {
+        enum attune_token_kind kind = (enum attune_token_kind)tk->vocab.kind[i];
+        size_t len;
+        const char *s = vocab_piece(&tk->vocab, (attune_token)i, &len);
+
+        m->score[i] = kind == ATTUNE_TOKEN_ADDED ? 0 : gguf_number_at(scores, i);
+        if (!isfinite(m->score[i])) {
+            return attune_error_set(err, ATTUNE_FORMAT, scores->offset,
+                                    "the score of token %zu is no number", i);
+        }
+        if (kind == ATTUNE_TOKEN_NORMAL && m->score[i] < least) {
+            least = m->score[i];
+        }
+        if (s && (kind == ATTUNE_TOKEN_NORMAL || kind == ATTUNE_TOKEN_ADDED ||
+                  kind == ATTUNE_TOKEN_UNUSED)) {
+            status = insert(m, s, len, (attune_token)i, err);
+        }
+    }
+    m->unk_score = (isfinite(least) ? least : 0) - UNK_PENALTY;
+    return status;
+}
+
+static int load_gguf_steps(struct attune_tokenizer *tk, const struct gguf *file,
+                           struct attune_error *err)
+{
+    const struct gguf_value *map = gguf_find(file, "tokenizer.ggml.precompiled_charsmap");
+    bool prefix = true, merge = true;
+    char json[160];
+    int status = ATTUNE_OK;
+
+    gguf_get_bool(file, "tokenizer.ggml.add_space_prefix", &prefix);
+    gguf_get_bool(file, "tokenizer.ggml.remove_extra_whitespaces", &merge);
+    if (map && (map->type != GGUF_ARRAY || (map->of != GGUF_U8 && map->of != GGUF_I8))) {
+        return attune_error_set(err, ATTUNE_FORMAT, map->offset,
+                                "tokenizer.ggml.precompiled_charsmap is no list of bytes");
+    }
+    if (map && map->n > 0) {
+        struct step *step =
+            steps_add(&tk->normalizers, step_type_find(normalizer_types, "gguf.Precompiled"));
+
+        status = step ? charsmap_set(step, map->data, (size_t)map->n, err) : no_memory(err);
+    }
+    if (status == ATTUNE_OK) {
+        snprintf(json, sizeof json, "{\"type\": \"gguf.Spaces\", \"prefix\": %s, \"merge\": %s}",
+                 prefix ? "true" : "false", merge ? "true" : "false");
+        status = steps_load_text(&tk->normalizers, json, normalizer_types, "normalizer",
+                                 "normalizers", err);
+    }
+    return status ? status : decoders_add_spaces(tk, prefix, err);
+}
+
+static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err)
+{
+    const struct gguf_value *scores = gguf_find(file, "tokenizer.ggml.scores");
+    struct unigram *m = calloc(1, sizeof *m);
+    int status;
+
+    tk->model = m;
+    if (!m) {
+        return no_memory(err);
+    }
+    if (!scores || scores->type != GGUF_ARRAY || scores->of == GGUF_STRING ||
+        scores->n != tk->vocab.size) {
+        return attune_error_set(
+            err, ATTUNE_FORMAT, scores ? scores->offset : 0,
+            "tokenizer.ggml.scores does not have one number for each of the %zu tokens",
+            tk->vocab.size);
+    }
+    if (tk->unk < 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                "tokenizer.ggml.unknown_token_id is missing or names no token");
+    }
+    m->unk = tk->unk;
+    tk->add_eos = true;
+    status = load_gguf_pieces(tk, m, scores, err);
+    return status ? status : load_gguf_steps(tk, file, err);
+}
+
 static void done(void *model)
 {
     struct unigram *m = model;
@@ -372,7 +462,9 @@ static void done(void *model)
 const struct tokenizer_ops tokenizer_unigram = {
     .name = "unigram",
     .type = "Unigram",
+    .gguf = "t5",
     .from_json = from_json,
+    .from_gguf = from_gguf,
     .encode = encode,
     .done = done,
 };
