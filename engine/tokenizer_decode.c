@@ -10,6 +10,7 @@
 #include "engine/unicode.h"
 
 enum { ORDINARY_ONLY = 1, NEVER_PREFIXED = 2, CLEANUP = 4 };
+enum { GGUF_CLEANED = 9, ALL_CLEANED = 11 };
 
 static int no_memory(const struct decoding *d)
 {
@@ -276,17 +277,31 @@ static int load_wordpiece(struct step *step, const json_t *json, struct attune_e
     return json_text_copy(json, "prefix", &step->text, &step->text_len, err);
 }
 
-static int clean_up(struct decoding *d, struct decoded *t)
+/* Takes spaces away as the reference's WordPiece decoder does; GGUF texts get the first rows only.
+ */
+static int clean_up(struct decoding *d, struct decoded *t, size_t n)
 {
     static const char *const pairs[][2] = {
-        {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
-        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
-        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+        {" .", "."},     {" ?", "?"},     {" !", "!"},           {" ,", ","},
+        {" ' ", "'"},    {" 'm", "'m"},   {" 's", "'s"},         {" 've", "'ve"},
+        {" 're", "'re"}, {" n't", "n't"}, {" do not", " don't"},
     };
     int status = ATTUNE_OK;
 
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && status == ATTUNE_OK; i++) {
+    _Static_assert(sizeof pairs / sizeof *pairs == ALL_CLEANED, "rows");
+    for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
         status = replace(d, t, pairs[i][0], strlen(pairs[i][0]), pairs[i][1], strlen(pairs[i][1]));
+    }
+    return status;
+}
+
+/* llama.cpp's cleaning of a whole text. */
+static int run_clean_up(struct decoding *d, const struct step *step)
+{
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; i < d->n && status == ATTUNE_OK; i++) {
+        status = clean_up(d, &d->at[i], GGUF_CLEANED);
     }
     return status;
 }
@@ -312,7 +327,7 @@ static int run_wordpiece(struct decoding *d, const struct step *step)
             memcpy(s + 1, t->s, t->len);
             *t = (struct decoded){s, t->len + 1, t->id};
         }
-        status = step->flags & CLEANUP ? clean_up(d, t) : ATTUNE_OK;
+        status = step->flags & CLEANUP ? clean_up(d, t, ALL_CLEANED) : ATTUNE_OK;
     }
     return status;
 }
@@ -343,6 +358,7 @@ const struct step_type decoder_types[] = {
     {"Replace", load_replace, .decode = run_replace},
     {"Metaspace", load_metaspace, .decode = run_metaspace},
     {"WordPiece", load_wordpiece, .decode = run_wordpiece},
+    {"gguf.CleanUp", NULL, .decode = run_clean_up},
     {"BPEDecoder", load_bpe, .decode = run_bpe},
     {NULL},
 };

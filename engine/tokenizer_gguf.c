@@ -300,7 +300,9 @@ static int load(struct attune_tokenizer *tk, const struct gguf *file, const stru
         tk->pad = role(tk, file, "tokenizer.ggml.padding_token_id");
         tk->mask = role(tk, file, "tokenizer.ggml.mask_token_id");
         tk->unk = role(tk, file, "tokenizer.ggml.unknown_token_id");
-        tk->add_bos = tk->add_eos = false;
+        if (tk->bos < 0) {
+            tk->bos = role(tk, file, "tokenizer.ggml.cls_token_id");
+        }
         status = ops->from_gguf(tk, file, err);
     }
     if (status == ATTUNE_OK) {

@@ -402,6 +402,66 @@ static int run_bert(struct encoding *e, const struct step *step, struct piece *p
     return status;
 }
 
+/* ---- BERT as llama.cpp normalizes it: words apart by spaces, each led by U+2581; of a decomposed
+ * character the first part stays ---- */
+static uint32_t base_of(uint32_t c)
+{
+    utf8proc_int32_t parts[32];
+    utf8proc_ssize_t n =
+        utf8proc_decompose_char((utf8proc_int32_t)c, parts, 32, UTF8PROC_DECOMPOSE, NULL);
+
+    return (uint32_t)utf8proc_tolower(n > 0 && n <= 32 ? parts[0] : (utf8proc_int32_t)c);
+}
+
+static bool stands_alone(uint32_t c)
+{
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+    bool symbol = category >= UTF8PROC_CATEGORY_SM && category <= UTF8PROC_CATEGORY_SO;
+
+    return (category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO) ||
+           (c < 0x7f && symbol) || unicode_is_bert_ideograph(c);
+}
+
+static bool is_dropped(uint32_t c)
+{
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+
+    return c == 0 || c == 0xfffd || unicode_is_mark(c) ||
+           (category >= UTF8PROC_CATEGORY_CC && category <= UTF8PROC_CATEGORY_CO);
+}
+
+static int run_gguf_bert(struct encoding *e, const struct step *step, struct piece *p)
+{
+    static const char mark[] = "\xe2\x96\x81";
+    bool inside = false;
+    struct builder b;
+    size_t n;
+    uint32_t c;
+
+    builder_init(&b, e, p->len + p->len);
+    for (size_t i = 0; i < p->len; i += n) {
+        struct span span;
+        bool alone;
+
+        n = unicode_decode(p->s + i, p->len - i, &c);
+        c = base_of(c);
+        span = piece_span(p, i, n);
+        alone = stands_alone(c);
+        if (unicode_is_space(c) || (alone && inside)) {
+            builder_add(&b, " ", inside, span);
+            inside = false;
+        }
+        if (unicode_is_space(c) || is_dropped(c)) {
+            continue;
+        }
+        builder_add(&b, mark, inside ? 0 : 3, span);
+        builder_add_char(&b, c, span);
+        builder_add(&b, " ", alone, span);
+        inside = !alone;
+    }
+    return builder_finish(&b, p);
+}
+
 /* ---- Spaces: llama.cpp's handling for Unigram. Each run of spaces is one U+2581 before what
  * follows (merge), or every space is one; the text begins with one (prefix). ---- */
 enum { PREFIX = 1, MERGE = 2 };
@@ -491,6 +551,7 @@ const struct step_type normalizer_types[] = {
     {"BertNormalizer", load_bert, .normalize = run_bert},
     {"Precompiled", charsmap_load, .normalize = charsmap_run},
     {"gguf.Precompiled", charsmap_load, .normalize = charsmap_run_longest}, /* llama.cpp's */
+    {"gguf.Bert", NULL, .normalize = run_gguf_bert},
     {"gguf.Spaces", load_spaces, .normalize = run_spaces},
     {"Strip", load_strip, .normalize = run_strip},
     {NULL},

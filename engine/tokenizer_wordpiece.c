@@ -108,6 +108,39 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     return ATTUNE_OK;
 }
 
+/* GGUF: U+2581 leads what begins a word, and nothing marks what goes on; llama.cpp puts it before
+ * every word, so that both are one search. */
+static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struct attune_error *err)
+{
+    struct wordpiece *m = calloc(1, sizeof *m);
+    int status;
+
+    tk->model = m;
+    if (!m || !(m->prefix = calloc(1, 1))) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    m->max_chars = SIZE_MAX;
+    m->unk = tk->unk;
+    if (m->unk < 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                "tokenizer.ggml.unknown_token_id is missing or names no token");
+    }
+    measure(&tk->vocab, m);
+    tk->add_bos = tk->add_sep = true;
+    status = steps_load_text(&tk->normalizers, "{\"type\": \"gguf.Bert\"}", normalizer_types,
+                             "normalizer", "normalizers", err);
+    if (status == ATTUNE_OK) {
+        status = steps_load_text(&tk->splitters, "{\"type\": \"WhitespaceSplit\"}", splitter_types,
+                                 "pre_tokenizer", "pretokenizers", err);
+    }
+    if (status == ATTUNE_OK) {
+        status = decoders_add_spaces(tk, false, err);
+    }
+    return status ? status
+                  : steps_load_text(&tk->decoders, "{\"type\": \"gguf.CleanUp\"}", decoder_types,
+                                    "decoder", "decoders", err);
+}
+
 static void done(void *model)
 {
     struct wordpiece *m = model;
@@ -121,7 +154,9 @@ static void done(void *model)
 const struct tokenizer_ops tokenizer_wordpiece = {
     .name = "wordpiece",
     .type = "WordPiece",
+    .gguf = "bert",
     .from_json = from_json,
+    .from_gguf = from_gguf,
     .encode = encode,
     .done = done,
 };
