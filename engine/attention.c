@@ -90,6 +90,10 @@ int attune_attention_slice(struct attune_context *ctx, enum attune_stack kind, i
                                 "queries %zu to %zu, keys %zu to %zu: the context holds %zu", q0,
                                 q0 + nq, k0, k0 + nk, ctx->n);
     }
-    team_run(ctx->team, fill_rows, &slice);
+    if (nq <= QUERY_BLOCK) {
+        fill_rows(&slice, 0, 1); /* one block: done before anybody would be awake */
+    } else {
+        team_run(ctx->team, fill_rows, &slice);
+    }
     return ATTUNE_OK;
 }

@@ -64,14 +64,18 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(const struct bench *b, enum measure what)
+static double median_of(const double *x, size_t n)
 {
     double sorted[MAX_ROUNDS];
-    size_t n = b->n_rounds;
 
-    memcpy(sorted, b->ms[what], n * sizeof *sorted);
+    memcpy(sorted, x, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_size);
     return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+static double median(const struct bench *b, enum measure what)
+{
+    return median_of(b->ms[what], b->n_rounds);
 }
 
 /* ---- what is measured --------------------------------------------------------------------------
@@ -313,9 +317,16 @@ static double per_second(size_t n, double ms)
     return ms > 0 ? (double)n * 1e3 / ms : 0;
 }
 
+/* The two ways of a round stand side by side, so it is their ratio that is compared between rounds.
+ */
 static double query_share(const struct bench *b)
 {
-    return 1 - median(b, BARE_PREFILL) / median(b, PREFILL);
+    double share[MAX_ROUNDS];
+
+    for (size_t round = 0; round < b->n_rounds; round++) {
+        share[round] = 1 - b->ms[BARE_PREFILL][round] / b->ms[PREFILL][round];
+    }
+    return median_of(share, b->n_rounds);
 }
 
 static json_t *describe(const struct bench *b)
