@@ -114,7 +114,10 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_pretype.c \
 	%D%/tokenizer_split.c \
 	%D%/tokenizer_steps.c \
+	%D%/tokenizer_steps.h \
+	%D%/tokenizer_text.h \
 	%D%/tokenizer_vocab.c \
+	%D%/tokenizer_vocab.h \
 	%D%/unicode.c \
 	%D%/unicode.h \
 	%D%/unicode_bert.c

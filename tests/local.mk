@@ -54,7 +54,8 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/engine/tokenizer_golden_test \
-	%D%/engine/tokenizer_test
+	%D%/engine/tokenizer_test \
+	%D%/tui/cmd_tokenize_test
 
 check_PROGRAMS += \
 	%D%/tui/canvas_test \
@@ -97,6 +98,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
+%C%_tui_cmd_tokenize_test_SOURCES = %D%/tui/cmd_tokenize_test.c $(verb_sources)
 
 EXTRA_DIST += %D%/golden/store/films.json %D%/golden/store/schema-1.sql
 EXTRA_DIST += \

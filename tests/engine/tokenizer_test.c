@@ -508,6 +508,47 @@ static void bad_files_are_named(void **state)
     }
 }
 
+/* A GGUF file whose keys are spelled wrong lacks what a tokenizer needs. */
+static void bad_gguf_metadata_is_named(void **state)
+{
+    static const struct {
+        const char *model, *key, *says;
+    } rows[] = {
+        {"llama-f32", "tokenizer.ggml.model", "no tokenizer"},
+        {"llama-f32", "tokenizer.ggml.tokens", "tokens"},
+        {"llama-f32", "tokenizer.ggml.scores", "scores"},
+        {"gpt2-f32", "tokenizer.ggml.merges", "merges"},
+        {"gpt2-f32", "gpt-2", "gpt-X"},
+        {"gpt2-f32", "h e", "no pair"},
+    };
+    const char *golden = getenv("ATTUNE_GOLDEN");
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char file[4096], *bytes = malloc(1 << 20), *found;
+        struct attune_tokenizer *tk = NULL;
+        struct attune_error err = {0};
+        size_t n;
+        FILE *f;
+
+        snprintf(file, sizeof file, "%s/gguf/%s/model.gguf", golden ? golden : "tests/golden",
+                 rows[i].model);
+        f = fopen(file, "rb");
+        assert_non_null(f);
+        n = fread(bytes, 1, 1 << 20, f);
+        fclose(f);
+        found = memmem(bytes, n, rows[i].key, strlen(rows[i].key));
+        assert_non_null(found);
+        found[strlen(rows[i].key) - 1 - (rows[i].key[1] == ' ')] = 'X';
+        write_bytes(bytes, n);
+        free(bytes);
+        if (attune_tokenizer_open(&tk, path, &err) == ATTUNE_OK ||
+            !strstr(err.text, rows[i].says)) {
+            fail_msg("%s: %s", rows[i].key, err.text);
+        }
+        assert_null(tk);
+    }
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     enum { DEEP = 100000 };
@@ -595,6 +636,7 @@ int main(void)
         cmocka_unit_test(patterns_mean_what_their_author_meant),
         cmocka_unit_test(a_pattern_that_explodes_is_an_error),
         cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(bad_gguf_metadata_is_named),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(gzip_is_read_and_cuts_are_noticed),
         cmocka_unit_test(cut_files_are_errors),
