@@ -63,6 +63,20 @@ static void put(struct writer *w, const char *s, size_t len)
     "\\x00-\\x08\\x0e-\\x1f!-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}"           \
     "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"                 \
     "\\x{3001}-\\x{10ffff}"
+/* Letters and numbers of Unicode 16, whatever version the library has: the reference knows them. */
+#define LETTERS                                                                                    \
+    "\\p{L}\\x{1c89}-\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}\\x{105c0}-\\x{105f3}"         \
+    "\\x{10d4a}-\\x{10d65}\\x{10d6f}-\\x{10d85}\\x{10ec2}-\\x{10ec4}\\x{1123f}-\\x{11240}"         \
+    "\\x{11380}-\\x{11389}\\x{1138b}\\x{1138e}\\x{11390}-\\x{113b5}\\x{113b7}\\x{113d1}"           \
+    "\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}\\x{11f12}-\\x{11f33}"          \
+    "\\x{1342f}\\x{13441}-\\x{13446}\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}"                    \
+    "\\x{16d40}-\\x{16d6c}\\x{18cff}\\x{1b132}\\x{1b155}\\x{1df25}-\\x{1df2a}"                     \
+    "\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}\\x{1e5f0}\\x{2b739}"          \
+    "\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define NUMBERS                                                                                    \
+    "\\p{N}\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}"                        \
+    "\\x{11f50}-\\x{11f59}\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}\\x{1ccf0}-\\x{1ccf9}"         \
+    "\\x{1d2c0}-\\x{1d2d3}\\x{1e4f0}-\\x{1e4f9}\\x{1e5f1}-\\x{1e5fa}"
 static const struct {
     char letter;
     const char *alone, *member; /* member NULL: cannot stand in a class */
@@ -75,6 +89,15 @@ static const struct {
     {'D', "\\P{Nd}", "\\P{Nd}"},
     {'h', "[0-9A-Fa-f]", "0-9A-Fa-f"},
     {'H', "[^0-9A-Fa-f]", NULL},
+};
+
+static const struct {
+    const char *name, *alone, *member;
+} properties[] = {
+    {"\\p{L}", "[" LETTERS "]", LETTERS},
+    {"\\p{N}", "[" NUMBERS "]", NUMBERS},
+    {"\\P{L}", "[^" LETTERS "]", NULL},
+    {"\\P{N}", "[^" NUMBERS "]", NULL},
 };
 
 /* One escape at p[0] == '\\'; returns how far to go, 0 where it cannot be written. */
@@ -92,6 +115,17 @@ static size_t put_escape(struct writer *w, const char *p, size_t len, bool membe
                 put(w, text, strlen(text));
             }
             return text ? 2 : 0;
+        }
+    }
+    for (size_t i = 0; len >= 5 && i < sizeof properties / sizeof *properties; i++) {
+        if (memcmp(p, properties[i].name, 5) == 0) {
+            const char *text = member ? properties[i].member : properties[i].alone;
+
+            if (!text) { /* a complement in a class: as the library has it */
+                break;
+            }
+            put(w, text, strlen(text));
+            return 5;
         }
     }
     if (p[1] == 'u' && len >= 6) {
@@ -137,7 +171,8 @@ static size_t put_class(struct writer *w, const char *p, size_t len)
         } else if (p[i] == '&' && i + 1 < len && p[i + 1] == '&') {
             return 0;
         } else if (p[i] == '-' && (p[i - 1] == '[' || (i + 1 < len && p[i + 1] == ']'))) {
-            put(w, "\\-", 2); /* first or last in its class: itself, whatever stands beside it then */
+            put(w, "\\-",
+                2); /* first or last in its class: itself, whatever stands beside it then */
         } else {
             put(w, p + i, 1);
         }

@@ -415,6 +415,13 @@ static void patterns_mean_what_their_author_meant(void **state)
 
     check_text(tk, "ab-a b", "4:0-2 1:3-4 2:5-6");
     attune_tokenizer_close(tk);
+    tk = open_text("{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": "
+                   "\"\\\\p{L}|[^\\\\s\\\\p{N}]\"},"
+                   "\"behavior\": \"Removed\"}, " CHARS "}");
+    check_text(tk, "a\xf0\x91\x8e\x90", "");             /* U+11390 is a letter since Unicode 16 */
+    check_text(tk, "\xf0\x90\xb5\x80", "0:0-4");         /* U+10D40 a digit */
+    check_text(tk, "\xe1\xa0\x8e\xe2\x80\x83", "0:3-6"); /* U+180E is no space, U+2003 is */
+    attune_tokenizer_close(tk);
 }
 
 static void a_pattern_that_explodes_is_an_error(void **state)
