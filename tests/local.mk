@@ -183,7 +183,7 @@ endif
 
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
-dist_check_SCRIPTS += %D%/cli/replay.sh %D%/cli/saved.sh
+dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
 dist_check_SCRIPTS += %D%/layers.sh %D%/headers.sh
 
 AM_TESTS_ENVIRONMENT = \

@@ -1,0 +1,54 @@
+#!/bin/sh
+# compose from outside: text to the byte, shots, what does not fit. Prints TAP.
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ATTUNE_MODEL=$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf; export ATTUNE_MODEL # its context holds 128
+n=0 failed=0
+
+ok() { # ok DESCRIPTION STATUS
+    n=$((n + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
+    fi
+}
+# try STATUS PATTERN ARGS...: compose ends so, and what it says has the pattern (fixed text).
+try() {
+    wanted=$1 pattern=$2; shift 2
+    "$ATTUNE_BIN" compose "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
+    ok "compose: $pattern" $?
+}
+# text WANTED ARGS...: exactly these bytes (printf format) come out.
+text() {
+    wanted=$1; shift
+    "$ATTUNE_BIN" compose "$@" >"$dir/out" 2>"$dir/err"
+    printf "$wanted" | cmp -s - "$dir/out"
+    ok "compose $1 $2: to the byte" $?
+}
+
+echo "1..15"
+text 'Once upon a time ' --query 'Once upon a time ' -n 0
+text 'Review: The movie was wonderful.\nSentiment: Positive\n\nReview: Fine.\nSentiment:' \
+    --template review --examples reviews --shots 1 --query Fine. -n 0
+text 'Do.\nhot -> cold\nbig -> small\nwet -> d' \
+    --template opposite --task Do. --examples opposites --shots 2 --query wet --answer-prefix ' d' -n 0
+printf 'text,label\n"a, b",yes\n' >"$dir/shots.csv"
+text 'Q: a, b\nA: yes\n\nQ: c\nA:' --template question --examples "$dir/shots.csv" --query c -n 0
+text 'Once upon a time' --from story -n 0
+try 0 '"budget":{"context":128,"prompt":2,"max_tokens":100,"left":26}' --json --query a -n 100
+try 0 '"shots":[{"index":0,"input":"hot","output":"cold"}],"dropped":[]' \
+    --json --template opposite --examples opposites --shots 1 --query wet -n 10
+try 1 'the context holds 128: take fewer shots (--trim drops the first ones)' \
+    --template review --examples reviews --shots 4 --query Fine. -n 50
+[ ! -s "$dir/out" ]; ok "what does not fit is not printed" $?
+try 0 '"dropped":[{"index":0,' --json --template review --examples reviews --shots 4 --query Fine. -n 50 --trim
+try 1 'it does not fit without any shot either' --template review --examples reviews --query Fine. -n 127 --trim
+try 2 '--shots 2 wants --examples FILE' --shots 2 --query x
+try 1 'has 16 shots, 17 were asked for' --examples reviews --shots 17 --query x
+printf '{"input":"a","output":"b"}\nbroken\n' >"$dir/broken.jsonl"
+try 1 'broken.jsonl: line 2' --examples "$dir/broken.jsonl" --query x
+try 1 'no-such-template' --template no-such-template --query x
+exit $failed
