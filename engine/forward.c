@@ -43,16 +43,9 @@ static const unsigned char *row_at(const struct matrix *m, size_t row)
 static void widen_rows(const struct attune_context *ctx, const struct matrix *m, size_t row,
                        size_t n, float *out)
 {
-    const struct kernel_stored *stored = kernels_stored(ctx->kernel, m->type->ggml_type);
-
     for (size_t i = 0; i < n; i++) {
-        float *to = out + i * (size_t)m->cols;
-
-        if (stored) {
-            stored->widen(to, row_at(m, row + i), (size_t)m->cols);
-        } else {
-            m->type->to_float(to, row_at(m, row + i), (size_t)m->cols);
-        }
+        kernels_widen(ctx->kernel, m->type, out + i * (size_t)m->cols, row_at(m, row + i),
+                      (size_t)m->cols);
     }
 }
 
@@ -62,13 +55,13 @@ static void multiply_rows(const struct attune_context *ctx, const struct product
                           size_t ldx, size_t count, size_t first, size_t last, float *wide)
 {
     const struct matrix *m = p->m;
-    const struct kernel_stored *stored = kernels_stored(ctx->kernel, m->type->ggml_type);
     size_t n = (size_t)m->cols;
     bool blas = ctx->fast && count >= 32, is_float = m->row_bytes == n * sizeof(float);
     size_t step = blas ? GEMM_ROWS : WIDE_ROWS;
 
-    if (count == 1 && stored) {
-        stored->dots(p->y + first, row_at(m, first), m->row_bytes, last - first, x, n);
+    if (count == 1) {
+        kernels_dots(ctx->kernel, m->type, p->y + first, row_at(m, first), m->row_bytes,
+                     last - first, x, n);
         return;
     }
     for (size_t r = first; r < last; r += step) {

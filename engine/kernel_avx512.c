@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/quant.h"
+
 #define LANES_NAME   "avx512"
 #define LANES_SELF   kernel_avx512
 #define LANES_SPEED  512

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/quant.h"
+
 #define KERNEL(name) extern const struct kernel_ops kernel_##name;
 #include "engine/tables.inc"
 #undef KERNEL
@@ -34,6 +36,30 @@ const struct kernel_stored *kernels_stored(const struct kernel_ops *kernel, uint
         }
     }
     return NULL;
+}
+
+void kernels_dots(const struct kernel_ops *kernel, const struct quant_ops *type, float *y,
+                  const void *w, size_t row_bytes, size_t rows, const float *x, size_t n)
+{
+    const struct kernel_stored *stored = kernels_stored(kernel, type->ggml_type);
+
+    if (stored) {
+        stored->dots(y, w, row_bytes, rows, x, n);
+    } else {
+        kernel->unpacked_dots(y, w, row_bytes, rows, x, n, type);
+    }
+}
+
+void kernels_widen(const struct kernel_ops *kernel, const struct quant_ops *type, float *out,
+                   const void *row, size_t n)
+{
+    const struct kernel_stored *stored = kernels_stored(kernel, type->ggml_type);
+
+    if (stored) {
+        stored->widen(out, row, n);
+    } else {
+        kernel->unpacked_widen(out, row, n, type);
+    }
 }
 
 static const struct kernel_ops *fastest(void)

@@ -34,6 +34,12 @@ struct kernel_ops {
     bool (*usable)(void);
     struct kernel_stored stored[8]; /* ends with dots == NULL */
 
+    /* The same for any type that has quant_ops.unpack. */
+    void (*unpacked_dots)(float *y /* [rows] */, const void *w, size_t row_bytes, size_t rows,
+                          const float *x /* [n] */, size_t n, const struct quant_ops *type);
+    void (*unpacked_widen)(float *out /* [n] */, const void *row, size_t n,
+                           const struct quant_ops *type);
+
     /* y[t][r] = w[r] . x[t]; w [rows, n], x [tokens, n], leading dimensions in floats. */
     void (*panel)(float *y, size_t ldy, const float *w, size_t ldw, size_t rows, const float *x,
                   size_t ldx, size_t tokens, size_t n);
@@ -61,6 +67,14 @@ int kernels_pick(const struct kernel_ops **out, struct attune_error *err);
 
 size_t kernels_count(void);
 const struct kernel_ops *kernels_at(size_t i);
+
+/* y[r] = row r . x, rows of any type as they are stored, row_bytes apart. */
+void kernels_dots(const struct kernel_ops *kernel, const struct quant_ops *type,
+                  float *y /* [rows] */, const void *w, size_t row_bytes, size_t rows,
+                  const float *x /* [n] */, size_t n);
+/* As quant_ops.to_float. */
+void kernels_widen(const struct kernel_ops *kernel, const struct quant_ops *type,
+                   float *out /* [n] */, const void *row, size_t n);
 
 /* NULL if the kernel has no special way with the type. */
 const struct kernel_stored *kernels_stored(const struct kernel_ops *kernel, uint32_t ggml_type);

@@ -65,6 +65,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/kernels.c \
 	%D%/kernels.h \
 	%D%/kernels_body.inc \
+	%D%/kernels_unpacked.inc \
 	%D%/mapping.c \
 	%D%/mapping.h \
 	%D%/model.c \

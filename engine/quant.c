@@ -83,3 +83,19 @@ float quant_half(const void *p)
     memcpy(&value, &bits, sizeof value);
     return value;
 }
+
+void quant_combine(float *out, const void *row, size_t n,
+                   void (*unpack)(struct quant_integers *, const void *, size_t), size_t bytes)
+{
+    const unsigned char *p = row;
+    struct quant_integers all;
+
+    for (size_t k = 0; k < n; k += sizeof all.q, p += bytes) {
+        size_t m = n - k < sizeof all.q ? n - k : sizeof all.q;
+
+        unpack(&all, p, m);
+        for (size_t i = 0; i < m; i++) {
+            out[k + i] = all.scale[i / 16] * (float)all.q[i] + all.shift[i / 16];
+        }
+    }
+}

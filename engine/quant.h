@@ -11,6 +11,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Up to 256 values of a row as integers: value i is scale[i / 16] q[i] + shift[i / 16]. The product
+ * is exact, the sum rounds once; shift is -0 where a type has none, which changes no value. */
+struct quant_integers {
+    signed char q[256];
+    float scale[16], shift[16];
+};
+
 struct quant_ops {
     const char *name;   /* "q8_0", as people type it */
     const char *dtype;  /* safetensors' name for it, or NULL */
@@ -18,6 +25,8 @@ struct quant_ops {
     int block;          /* elements a block; rows hold whole blocks */
     size_t block_bytes;
     void (*to_float)(float *out /* [n] */, const void *row, size_t n); /* n: whole blocks */
+    /* NULL for types that the kernels read by themselves; n <= 256, whole blocks */
+    void (*unpack)(struct quant_integers *out, const void *row, size_t n);
 };
 
 size_t quant_count(void);
@@ -29,6 +38,10 @@ const struct quant_ops *quant_by_name(const char *name);
 
 /* Bytes of a row of n elements; 0 if n is not whole blocks or the size overflows. */
 size_t quant_row_bytes(const struct quant_ops *type, size_t n);
+
+/* to_float for types with unpack; bytes: what 256 values take. */
+void quant_combine(float *out /* [n] */, const void *row, size_t n,
+                   void (*unpack)(struct quant_integers *, const void *, size_t), size_t bytes);
 
 /* IEEE 754 half precision at p (any alignment) as float. */
 float quant_half(const void *p);

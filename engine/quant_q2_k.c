@@ -5,22 +5,29 @@
 
 #include "engine/quant.h"
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
-    const unsigned char *p = row;
+    const unsigned char *p = row, *scales = p, *q = p + 16;
+    float d = quant_half(p + 80), m = quant_half(p + 82);
 
-    for (; n > 0; n -= 256, out += 256, p += 84) {
-        const unsigned char *scales = p, *q = p + 16;
-        float d = quant_half(p + 80), m = quant_half(p + 82);
+    for (int half = 0; half < 2; half++, q += 32) {
+        for (int quarter = 0; quarter < 4; quarter++) {
+            signed char *to = out->q + 128 * half + 32 * quarter;
 
-        for (int i = 0; i < 256; i++) {
-            int half = i / 128, quarter = i % 128 / 32;
-            int value = q[32 * half + i % 32] >> (2 * quarter) & 3;
-            int scale = scales[i / 16];
-
-            out[i] = d * (float)(scale & 15) * (float)value - m * (float)(scale >> 4);
+            for (int j = 0; j < 32; j++) {
+                to[j] = (signed char)(q[j] >> (2 * quarter) & 3);
+            }
         }
     }
+    for (int i = 0; i < 16; i++) {
+        out->scale[i] = d * (float)(scales[i] & 15);
+        out->shift[i] = -(m * (float)(scales[i] >> 4));
+    }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 84);
 }
 
 const struct quant_ops quant_q2_k = {
@@ -30,4 +37,5 @@ const struct quant_ops quant_q2_k = {
     .block = 256,
     .block_bytes = 84,
     .to_float = to_float,
+    .unpack = unpack,
 };

@@ -13,22 +13,30 @@ static int scale_at(const unsigned char *s, int i)
     return (low | (s[8 + i % 4] >> (2 * (i / 4)) & 3) << 4) - 32;
 }
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
-    const unsigned char *p = row;
+    const unsigned char *p = row, *high = p, *q = p + 32, *scales = p + 96;
+    float d = quant_half(p + 108);
 
-    for (; n > 0; n -= 256, out += 256, p += 110) {
-        const unsigned char *high = p, *q = p + 32, *scales = p + 96;
-        float d = quant_half(p + 108);
+    for (int half = 0; half < 2; half++, q += 32) {
+        for (int quarter = 0; quarter < 4; quarter++) {
+            signed char *to = out->q + 128 * half + 32 * quarter;
+            unsigned char bit = (unsigned char)(1 << (4 * half + quarter));
 
-        for (int i = 0; i < 256; i++) {
-            int half = i / 128, quarter = i % 128 / 32;
-            int value =
-                (q[32 * half + i % 32] >> (2 * quarter) & 3) | (high[i % 32] >> (i / 32) & 1) << 2;
-
-            out[i] = d * (float)scale_at(scales, i / 16) * (float)(value - 4);
+            for (int j = 0; j < 32; j++) {
+                to[j] = (signed char)((q[j] >> (2 * quarter) & 3) - (high[j] & bit ? 0 : 4));
+            }
         }
     }
+    for (int i = 0; i < 16; i++) {
+        out->scale[i] = d * (float)scale_at(scales, i);
+        out->shift[i] = -0.0f;
+    }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 110);
 }
 
 const struct quant_ops quant_q3_k = {
@@ -38,4 +46,5 @@ const struct quant_ops quant_q3_k = {
     .block = 256,
     .block_bytes = 110,
     .to_float = to_float,
+    .unpack = unpack,
 };

@@ -4,19 +4,25 @@
 
 #include "engine/quant.h"
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row;
 
-    for (; n > 0; n -= 32, out += 32, p += 20) {
+    for (size_t k = 0; k < n; k += 32, p += 20) {
         const unsigned char *q = p + 4;
-        float d = quant_half(p), m = quant_half(p + 2);
 
         for (int j = 0; j < 16; j++) {
-            out[j] = d * (float)(q[j] & 15) + m;
-            out[j + 16] = d * (float)(q[j] >> 4) + m;
+            out->q[k + (size_t)j] = (signed char)(q[j] & 15);
+            out->q[k + 16 + (size_t)j] = (signed char)(q[j] >> 4);
         }
+        out->scale[k / 16] = out->scale[k / 16 + 1] = quant_half(p);
+        out->shift[k / 16] = out->shift[k / 16 + 1] = quant_half(p + 2);
     }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 8 * 20);
 }
 
 const struct quant_ops quant_q4_1 = {
@@ -26,4 +32,5 @@ const struct quant_ops quant_q4_1 = {
     .block = 32,
     .block_bytes = 20,
     .to_float = to_float,
+    .unpack = unpack,
 };

@@ -4,21 +4,30 @@
 
 #include "engine/quant.h"
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row;
 
-    for (; n > 0; n -= 32, out += 32, p += 24) {
+    for (size_t k = 0; k < n; k += 32, p += 24) {
         const unsigned char *q = p + 8;
-        float d = quant_half(p), m = quant_half(p + 2);
         uint32_t high;
 
         memcpy(&high, p + 4, sizeof high);
-        for (int j = 0; j < 16; j++) {
-            out[j] = d * (float)((q[j] & 15u) | (high >> j & 1) << 4) + m;
-            out[j + 16] = d * (float)((q[j] >> 4) | (high >> (j + 16) & 1) << 4) + m;
+        for (unsigned j = 0; j < 16; j++) {
+            unsigned low = (q[j] & 15u) | (high >> j & 1) << 4;
+            unsigned up = q[j] >> 4 | (high >> (j + 16) & 1) << 4;
+
+            out->q[k + j] = (signed char)((int)low);
+            out->q[k + 16 + j] = (signed char)((int)up);
         }
+        out->scale[k / 16] = out->scale[k / 16 + 1] = quant_half(p);
+        out->shift[k / 16] = out->shift[k / 16 + 1] = quant_half(p + 2);
     }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 8 * 24);
 }
 
 const struct quant_ops quant_q5_1 = {
@@ -28,4 +37,5 @@ const struct quant_ops quant_q5_1 = {
     .block = 32,
     .block_bytes = 24,
     .to_float = to_float,
+    .unpack = unpack,
 };

@@ -18,26 +18,35 @@ static void scale_at(int *scale, int *minimum, const unsigned char *s, int i)
     }
 }
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
-    const unsigned char *p = row;
+    const unsigned char *p = row, *high = p + 16, *q = p + 48;
+    float d = quant_half(p), m = quant_half(p + 2);
 
-    for (; n > 0; n -= 256, out += 256, p += 176) {
-        const unsigned char *high = p + 16, *q = p + 48;
-        float d = quant_half(p), m = quant_half(p + 2);
+    for (int c = 0; c < 4; c++, q += 32) { /* the loops over bytes are what a compiler vectorises */
+        signed char *low = out->q + 64 * c, *up = low + 32;
+        unsigned char low_bit = (unsigned char)(1 << (2 * c)),
+                      up_bit = (unsigned char)(2 << (2 * c));
 
-        for (int group = 0; group < 8; group++) {
-            int scale, minimum;
-
-            scale_at(&scale, &minimum, p + 4, group);
-            for (int j = 0; j < 32; j++) {
-                int low = q[32 * (group / 2) + j] >> (4 * (group % 2)) & 15;
-                int value = low | (high[j] >> group & 1) << 4;
-
-                out[32 * group + j] = d * (float)scale * (float)value - m * (float)minimum;
-            }
+        for (int j = 0; j < 32; j++) {
+            low[j] = (signed char)((q[j] & 15) | (high[j] & low_bit ? 16 : 0));
+        }
+        for (int j = 0; j < 32; j++) {
+            up[j] = (signed char)(q[j] >> 4 | (high[j] & up_bit ? 16 : 0));
         }
     }
+    for (int group = 0; group < 8; group++) {
+        int scale, minimum;
+
+        scale_at(&scale, &minimum, p + 4, group);
+        out->scale[2 * group] = out->scale[2 * group + 1] = d * (float)scale;
+        out->shift[2 * group] = out->shift[2 * group + 1] = -(m * (float)minimum);
+    }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 176);
 }
 
 const struct quant_ops quant_q5_k = {
@@ -47,4 +56,5 @@ const struct quant_ops quant_q5_k = {
     .block = 256,
     .block_bytes = 176,
     .to_float = to_float,
+    .unpack = unpack,
 };

@@ -5,23 +5,37 @@
 
 #include "engine/quant.h"
 
-static void to_float(float *out, const void *row, size_t n)
+static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
-    const unsigned char *p = row;
+    const unsigned char *p = row, *q = p, *high = p + 128;
+    const signed char *scales = (const signed char *)p + 192;
+    float d = quant_half(p + 208);
 
-    for (; n > 0; n -= 256, out += 256, p += 210) {
-        const unsigned char *q = p, *high = p + 128;
-        const signed char *scales = (const signed char *)p + 192;
-        float d = quant_half(p + 208);
+    for (int half = 0; half < 2; half++, q += 64, high += 32) {
+        signed char *to = out->q + 128 * half;
 
-        for (int i = 0; i < 256; i++) {
-            int half = i / 128, quarter = i % 128 / 32, j = i % 32;
-            int low = q[64 * half + 32 * (quarter % 2) + j] >> (4 * (quarter / 2)) & 15;
-            int value = low | (high[32 * half + j] >> (2 * quarter) & 3) << 4;
-
-            out[i] = d * (float)scales[i / 16] * (float)(value - 32);
+        for (int j = 0; j < 32; j++) { /* loops over bytes are what a compiler vectorises */
+            to[j] = (signed char)(((q[j] & 15) | (high[j] & 3) << 4) - 32);
+        }
+        for (int j = 0; j < 32; j++) {
+            to[32 + j] = (signed char)(((q[32 + j] & 15) | (high[j] & 12) << 2) - 32);
+        }
+        for (int j = 0; j < 32; j++) {
+            to[64 + j] = (signed char)((q[j] >> 4 | (high[j] & 48)) - 32);
+        }
+        for (int j = 0; j < 32; j++) {
+            to[96 + j] = (signed char)((q[32 + j] >> 4 | (high[j] & 192) >> 2) - 32);
         }
     }
+    for (int i = 0; i < 16; i++) {
+        out->scale[i] = d * (float)scales[i];
+        out->shift[i] = -0.0f;
+    }
+}
+
+static void to_float(float *out, const void *row, size_t n)
+{
+    quant_combine(out, row, n, unpack, 210);
 }
 
 const struct quant_ops quant_q6_k = {
@@ -31,4 +45,5 @@ const struct quant_ops quant_q6_k = {
     .block = 256,
     .block_bytes = 210,
     .to_float = to_float,
+    .unpack = unpack,
 };

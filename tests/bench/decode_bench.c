@@ -16,7 +16,8 @@
 enum { N = 2048, BYTES = 192 << 20 };
 
 struct job {
-    const struct kernel_stored *stored;
+    const struct kernel_ops *kernel;
+    const struct quant_ops *type;
     const unsigned char *w;
     size_t row_bytes, rows;
     const float *x;
@@ -29,8 +30,8 @@ static void multiply(void *arg, int part, int n_parts)
     size_t first, last;
 
     team_share(job->rows, 16, part, n_parts, &first, &last);
-    job->stored->dots(job->y + first, job->w + first * job->row_bytes, job->row_bytes, last - first,
-                      job->x, N);
+    kernels_dots(job->kernel, job->type, job->y + first, job->w + first * job->row_bytes,
+                 job->row_bytes, last - first, job->x, N);
 }
 
 static void read_rows(void *arg, int part, int n_parts)
@@ -51,7 +52,7 @@ static double time_of(struct team *team, void (*work)(void *, int, int), struct 
 }
 
 /* Row by row: widened, then multiplied in double. A sixteenth of the rows is enough. */
-static double naive(const struct job *job, const struct quant_ops *type)
+static double naive(const struct job *job)
 {
     float row[N];
     double start = bench_wall();
@@ -60,7 +61,7 @@ static double naive(const struct job *job, const struct quant_ops *type)
     for (size_t r = 0; r < rows; r++) {
         double sum = 0;
 
-        type->to_float(row, job->w + r * job->row_bytes, N);
+        job->type->to_float(row, job->w + r * job->row_bytes, N);
         for (size_t k = 0; k < N; k++) {
             sum += (double)row[k] * (double)job->x[k];
         }
@@ -69,12 +70,11 @@ static double naive(const struct job *job, const struct quant_ops *type)
     return (bench_wall() - start) * (double)job->rows / (double)rows;
 }
 
-static void measure(const struct kernel_ops *kernel, const struct kernel_stored *stored,
-                    unsigned char *w, int n_threads)
+static void measure(const struct kernel_ops *kernel, const struct quant_ops *type, unsigned char *w,
+                    int n_threads)
 {
-    const struct quant_ops *type = quant_by_ggml(stored->ggml_type);
     size_t row_bytes = quant_row_bytes(type, N), rows = BYTES / row_bytes;
-    struct job job = {stored, w, row_bytes, rows, bench_floats(N), bench_floats(rows)};
+    struct job job = {kernel, type, w, row_bytes, rows, bench_floats(N), bench_floats(rows)};
     double speed[BENCH_ROUNDS], share[BENCH_ROUNDS], over[BENCH_ROUNDS];
     struct team *team;
 
@@ -88,7 +88,7 @@ static void measure(const struct kernel_ops *kernel, const struct kernel_stored 
         if (round >= 0) {
             speed[round] = (double)(rows * row_bytes) / a / 1e9;
             share[round] = limit / a;
-            over[round] = naive(&job, type) / a;
+            over[round] = naive(&job) / a;
         }
     }
     printf("%-7s %-5s %d thread%s  %6.1f GB/s  %5.2f of what memory gives  %6.1f x naive\n",
@@ -111,10 +111,10 @@ int main(int argc, char **argv)
         if (!kernel->usable() || (argc > 1 ? strcmp(kernel->name, argv[1]) != 0 : !kernel->speed)) {
             continue;
         }
-        for (const struct kernel_stored *s = kernel->stored; s->dots; s++) {
-            measure(kernel, s, w, 1);
+        for (size_t t = 0; t < quant_count(); t++) {
+            measure(kernel, quant_at(t), w, 1);
             if (cores > 1) {
-                measure(kernel, s, w, cores);
+                measure(kernel, quant_at(t), w, cores);
             }
         }
     }

@@ -132,6 +132,22 @@ static void panels_of_any_shape(void **state)
     }
 }
 
+/* Where a block has its first half-precision number. */
+static size_t scale_offset(const struct quant_ops *type)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } late[] = {{"q2_k", 80}, {"q3_k", 108}, {"q6_k", 208}};
+
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+        if (strcmp(late[i].name, type->name) == 0) {
+            return late[i].offset;
+        }
+    }
+    return 0;
+}
+
 /* Rows of a type with the values that matter: any bits that mean finite numbers. */
 static unsigned char *new_rows(const struct quant_ops *type, size_t rows, size_t n)
 {
@@ -148,29 +164,33 @@ static unsigned char *new_rows(const struct quant_ops *type, size_t rows, size_t
         *top = (unsigned char)((*top & 0x80) | (type->ggml_type == 1 ? 0x28 + next() % 24 : 0x3c));
     }
     for (size_t i = 0; i < bytes && type->block > 1; i += type->block_bytes) {
-        w[i + 1] = (unsigned char)((w[i + 1] & 0x80) | (next() % 4 ? 0x20 : 0)); /* its scale */
+        unsigned char *scale = w + i + scale_offset(type) + 1, *next_half = scale + 2;
+
+        *scale = (unsigned char)((*scale & 0x80) | (next() % 4 ? 0x20 : 0));
+        if (next_half < w + i + type->block_bytes) { /* a minimum, or plain integers */
+            *next_half = (unsigned char)((*next_half & 0x80) | (next() % 4 ? 0x20 : 0));
+        }
     }
     return w;
 }
 
-static void check_stored(const struct kernel_ops *kernel, const struct kernel_stored *stored,
-                         size_t rows, size_t n)
+static void check_stored(const struct kernel_ops *kernel, const struct quant_ops *type, size_t rows,
+                         size_t n)
 {
-    const struct quant_ops *type = quant_by_ggml(stored->ggml_type);
     size_t row_bytes = quant_row_bytes(type, n);
     unsigned char *w = new_rows(type, rows, n);
     float *x = new_floats(n), *wide = new_floats(rows * n), *want = new_floats(rows * n);
     float *y = new_floats(rows), *panel = new_floats(rows), *plain = new_floats(rows);
 
     for (size_t r = 0; r < rows; r++) {
-        stored->widen(wide + r * n, w + r * row_bytes, n);
+        kernels_widen(kernel, type, wide + r * n, w + r * row_bytes, n);
         type->to_float(want + r * n, w + r * row_bytes, n);
     }
     same_bits(type->name, kernel->name, wide, want, rows * n);
-    stored->dots(y, w, row_bytes, rows, x, n);
+    kernels_dots(kernel, type, y, w, row_bytes, rows, x, n);
     kernel->panel(panel, rows, wide, n, rows, x, n, 1, n);
     same_bits("rows as they are stored, and widened", kernel->name, y, panel, rows);
-    kernels_stored(&kernel_plain, stored->ggml_type)->dots(plain, w, row_bytes, rows, x, n);
+    kernels_dots(&kernel_plain, type, plain, w, row_bytes, rows, x, n);
     same_bits(type->name, kernel->name, y, plain, rows);
     for (size_t r = 0; r < rows; r++) {
         check_dot(kernel->name, y[r], wide + r * n, x, n);
@@ -189,13 +209,15 @@ static void stored_rows_are_widened_rows(void **state)
     for (size_t i = 0; i < kernels_count(); i++) {
         const struct kernel_ops *kernel = kernels_at(i);
 
-        for (const struct kernel_stored *s = kernel->stored; kernel->usable() && s->dots; s++) {
-            size_t block = (size_t)quant_by_ggml(s->ggml_type)->block;
+        for (size_t t = 0; t < quant_count() && kernel->usable(); t++) {
+            const struct quant_ops *type = quant_at(t);
+            size_t block = (size_t)type->block;
 
             for (int round = 0; round < 40; round++) {
-                check_stored(kernel, s, 1 + below(13), block * (1 + below(block == 1 ? 130 : 9)));
+                check_stored(kernel, type, 1 + below(13),
+                             block * (1 + below(block == 1 ? 130 : 9)));
             }
-            check_stored(kernel, s, 7, 3072);
+            check_stored(kernel, type, 7, 3072);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <cmocka.h>
 
@@ -127,6 +128,84 @@ static void bytes_behind_a_scale(void **state)
     }
 }
 
+/* Element i of a block of 256, bit by bit: the twins of what unpack does with whole bytes. */
+static double bits(unsigned value, int shift, int n)
+{
+    return value >> shift & ((1u << n) - 1);
+}
+
+static double scale_of_4k(const unsigned char *s, int g, bool minimum)
+{
+    const unsigned char *low = s + g + (g < 4 ? 0 : 4), *top = s + g - (g < 4 ? 0 : 4);
+
+    if (g < 4) {
+        return bits(s[g + (minimum ? 4 : 0)], 0, 6);
+    }
+    return minimum ? bits(*low, 4, 4) + 16 * bits(s[g], 6, 2)
+                   : bits(*low, 0, 4) + 16 * bits(*top, 6, 2);
+}
+
+static double element(int type, const unsigned char *p, int i)
+{
+    int half = i / 128, quarter = i % 128 / 32, j = i % 32, group = i / 32;
+    double low;
+
+    switch (type) {
+    case 2:
+        return (double)quant_half(p + 80) * bits(p[i / 16], 0, 4) *
+                   bits(p[16 + 32 * half + j], 2 * quarter, 2) -
+               (double)quant_half(p + 82) * bits(p[i / 16], 4, 4);
+    case 3:
+        low = i / 16 < 8 ? bits(p[96 + i / 16], 0, 4) : bits(p[96 + i / 16 - 8], 4, 4);
+        low += 16 * bits(p[104 + i / 16 % 4], 2 * (i / 16 / 4), 2) - 32;
+        return (double)quant_half(p + 108) * low *
+               (bits(p[32 + 32 * half + j], 2 * quarter, 2) + 4 * bits(p[j], group, 1) - 4);
+    case 4:
+    case 5:
+        low = bits(p[(type == 4 ? 16 : 48) + 32 * (group / 2) + j], 4 * (group % 2), 4);
+        low += type == 5 ? 16 * bits(p[16 + j], group, 1) : 0;
+        return (double)quant_half(p) * scale_of_4k(p + 4, group, false) * low -
+               (double)quant_half(p + 2) * scale_of_4k(p + 4, group, true);
+    default:
+        low = bits(p[64 * half + 32 * (quarter % 2) + j], 4 * (quarter / 2), 4);
+        low += 16 * bits(p[128 + 32 * half + j], 2 * quarter, 2) - 32;
+        return (double)quant_half(p + 208) * (double)(signed char)p[192 + i / 16] * low;
+    }
+}
+
+static void blocks_of_256_are_read_bit_by_bit(void **state)
+{
+    static const struct {
+        const char *name;
+        int bits, scale, minimum;
+    } types[] = {{"q2_k", 2, 80, 82},
+                 {"q3_k", 3, 108, 108},
+                 {"q4_k", 4, 0, 2},
+                 {"q5_k", 5, 0, 2},
+                 {"q6_k", 6, 208, 208}};
+    uint64_t seed = 7;
+
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        const struct quant_ops *type = quant_by_name(types[t].name);
+        unsigned char block[256];
+        float out[256];
+
+        for (int round = 0; round < 20; round++) {
+            for (size_t i = 0; i < sizeof block; i++) {
+                seed = seed * 6364136223846793005u + 1442695040888963407u;
+                block[i] = (unsigned char)(seed >> 56);
+            }
+            block[types[t].scale + 1] = (unsigned char)((block[types[t].scale + 1] & 0x80) | 0x2a);
+            block[types[t].minimum + 1] =
+                (unsigned char)((block[types[t].minimum + 1] & 0x80) | 0x2b);
+            type->to_float(out, block, 256);
+            for (int i = 0; i < 256; i++) {
+                assert_true(out[i] == (float)element(types[t].bits, block, i));
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +214,7 @@ int main(void)
         cmocka_unit_test(floats_and_bfloats_are_copied),
         cmocka_unit_test(blocks_of_32_give_back_what_was_packed),
         cmocka_unit_test(bytes_behind_a_scale),
+        cmocka_unit_test(blocks_of_256_are_read_bit_by_bit),
     };
     return cmocka_run_group_tests_name("quant", tests, NULL, NULL);
 }
