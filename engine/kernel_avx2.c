@@ -5,6 +5,7 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
@@ -185,10 +186,13 @@ FN void lanes_nibbles(lanes *low, lanes *high, const unsigned char *p, lanes d)
 /* A macro: GCC takes a function that only prefetches for one without effect, and its calls away. */
 #define lanes_prefetch(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 
+/* F16C is asked of the processor itself: clang's builtin does not know its name. */
 static bool usable(void)
 {
+    unsigned a, b, c, d;
+
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
 #include "engine/kernels_body.inc"
