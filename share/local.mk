@@ -46,3 +46,29 @@ dist_prompt_examples_DATA = \
 
 # The configuration: installed to be read, compiled in to be used.
 dist_pkgdata_DATA = %D%/attune.conf
+
+modelsdir = $(pkgdatadir)/models
+dist_models_DATA = \
+	%D%/models/tiny-decoder.gguf \
+	%D%/models/tiny-decoder.md
+
+# How the models were made: shipped with the source, not installed.
+EXTRA_DIST += \
+	%D%/recipes/README.md \
+	%D%/recipes/common/bpe.py \
+	%D%/recipes/common/gguf.py \
+	%D%/recipes/tiny-decoder/card.py \
+	%D%/recipes/tiny-decoder/corpus.py \
+	%D%/recipes/tiny-decoder/evaluate.py \
+	%D%/recipes/tiny-decoder/export.py \
+	%D%/recipes/tiny-decoder/lexicon.py \
+	%D%/recipes/tiny-decoder/make.py \
+	%D%/recipes/tiny-decoder/model.py \
+	%D%/recipes/tiny-decoder/optimizer.py \
+	%D%/recipes/tiny-decoder/probes.py \
+	%D%/recipes/tiny-decoder/reviews.py \
+	%D%/recipes/tiny-decoder/stories.py \
+	%D%/recipes/tiny-decoder/tasks.py \
+	%D%/recipes/tiny-decoder/train.py \
+	%D%/recipes/tiny-decoder/verify.py \
+	%D%/pictures/workbench.png

@@ -184,7 +184,7 @@ endif
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
-dist_check_SCRIPTS += %D%/layers.sh %D%/headers.sh
+dist_check_SCRIPTS += %D%/docs.sh %D%/layers.sh %D%/headers.sh
 
 AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
@@ -208,7 +208,13 @@ bench_programs = \
 	%D%/bench/knob_bench
 bench_sources = %D%/bench/bench.c %D%/bench/bench.h
 EXTRA_PROGRAMS = $(bench_programs)
-CLEANFILES += $(bench_programs)
+if SCREEN_TESTS
+EXTRA_PROGRAMS += %D%/bench/screen_bench
+%C%_bench_screen_bench_SOURCES = %D%/bench/screen_bench.c %D%/screens/emulator.c %D%/screens/emulator.h
+%C%_bench_screen_bench_CFLAGS = $(AM_CFLAGS) $(VTERM_CFLAGS)
+%C%_bench_screen_bench_LDADD = $(TUI_LIBS) $(VTERM_LIBS) $(PTY_LIBS)
+endif
+CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_attention_bench_SOURCES = %D%/bench/attention_bench.c $(bench_sources)
 %C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
@@ -216,3 +222,4 @@ CLEANFILES += $(bench_programs)
 bench: $(bench_programs)
 	@for program in $(bench_programs); do ./$$program || exit 1; done
 .PHONY: bench
+EXTRA_DIST += %D%/README.md
