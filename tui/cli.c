@@ -363,7 +363,8 @@ int cli_double(struct cli *cli, const char *name, double min, double max, double
     return CLI_OK;
 }
 
-static void say(struct cli *cli, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(struct cli *cli, const char *format,
+                                                      va_list args)
 {
     char raw[1024];
     struct attune_error shown;

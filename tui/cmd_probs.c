@@ -246,8 +246,9 @@ static void print_setting(FILE *out, const struct probs *p, const char *stage)
         double value = attune_chain_get(p->chain, param->name);
 
         if (strcmp(param->stage, stage) == 0 && value != param->off) {
-            fprintf(out, strcmp(param->name, stage) == 0 ? "" : " %s", param->name);
-            fprintf(out, " %g", value);
+            bool named = strcmp(param->name, stage) == 0; /* the stage's own value needs no name */
+
+            fprintf(out, "%s%s %g", named ? "" : " ", named ? "" : param->name, value);
         }
     }
 }
