@@ -57,17 +57,19 @@ EXTRA_DIST += \
 	%D%/recipes/README.md \
 	%D%/recipes/common/bpe.py \
 	%D%/recipes/common/gguf.py \
+	%D%/recipes/common/lexicon.py \
+	%D%/recipes/common/memory.py \
+	%D%/recipes/common/optimizer.py \
+	%D%/recipes/common/reviews.py \
+	%D%/recipes/common/stories.py \
+	%D%/recipes/common/tables.py \
 	%D%/recipes/tiny-decoder/card.py \
 	%D%/recipes/tiny-decoder/corpus.py \
 	%D%/recipes/tiny-decoder/evaluate.py \
 	%D%/recipes/tiny-decoder/export.py \
-	%D%/recipes/tiny-decoder/lexicon.py \
 	%D%/recipes/tiny-decoder/make.py \
 	%D%/recipes/tiny-decoder/model.py \
-	%D%/recipes/tiny-decoder/optimizer.py \
 	%D%/recipes/tiny-decoder/probes.py \
-	%D%/recipes/tiny-decoder/reviews.py \
-	%D%/recipes/tiny-decoder/stories.py \
 	%D%/recipes/tiny-decoder/tasks.py \
 	%D%/recipes/tiny-decoder/train.py \
 	%D%/recipes/tiny-decoder/verify.py \

@@ -1,5 +1,6 @@
 """The model card: its text, with the measured figures filled in."""
 import lexicon as lex
+from tables import table
 
 LICENCE = "GPL-3.0-or-later"
 DESCRIPTION = ("A small English decoder that shows what zero-, one- and "
@@ -139,13 +140,6 @@ RELATIONS = {"opposite": "opposites", "plural": "plurals",
              "capital": "capitals", "past": "past tenses",
              "colour": "colours", "young": "young animals",
              "sound": "animal sounds", "french": "English to French"}
-
-
-def table(head, rows):
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head)] + rows
-    return "\n".join("| " + " | ".join(map(str, line)) + " |"
-                     for line in lines)
 
 
 def few_shot_table(figures):

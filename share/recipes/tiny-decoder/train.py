@@ -1,5 +1,4 @@
 """Training, with checkpoints to go on from."""
-import ctypes
 import os
 import time
 
@@ -8,6 +7,7 @@ from torch.nn import functional as F
 
 import corpus
 import probes
+from memory import keep_memory
 from model import Config, Decoder
 from optimizer import optimizers
 
@@ -15,18 +15,6 @@ MATRIX_LR = 0.02
 OTHER_LR = 0.003
 WARM_UP = 100
 DECAY = 0.35      # share of the steps in which the rate falls to nothing
-
-
-def keep_memory():
-    """Let the C library reuse large blocks instead of unmapping them.
-
-    Without this a good part of the time goes into page faults.  It does
-    nothing where the C library has no mallopt.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(-3, 32 << 20)       # M_MMAP_THRESHOLD, the largest allowed
-        mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
 def rate(step, steps):
