@@ -205,7 +205,8 @@ bench_programs = \
 	%D%/bench/attention_bench \
 	%D%/bench/decode_bench \
 	%D%/bench/gemm_bench \
-	%D%/bench/knob_bench
+	%D%/bench/knob_bench \
+	%D%/bench/tokenizer_bench
 bench_sources = %D%/bench/bench.c %D%/bench/bench.h
 EXTRA_PROGRAMS = $(bench_programs)
 if SCREEN_TESTS
@@ -219,7 +220,9 @@ CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
 %C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
+%C%_bench_tokenizer_bench_SOURCES = %D%/bench/tokenizer_bench.c $(bench_sources)
 bench: $(bench_programs)
-	@for program in $(bench_programs); do ./$$program || exit 1; done
+	@top_srcdir='$(top_srcdir)'; export top_srcdir; \
+	for program in $(bench_programs); do ./$$program || exit 1; done
 .PHONY: bench
 EXTRA_DIST += %D%/README.md
