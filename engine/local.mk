@@ -62,6 +62,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/generate.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
+	%D%/heads.c \
 	%D%/kernels.c \
 	%D%/kernels.h \
 	%D%/kernels_body.inc \

@@ -7,6 +7,7 @@ noinst_HEADERS += \
 	%D%/attune/dist.h \
 	%D%/attune/error.h \
 	%D%/attune/generate.h \
+	%D%/attune/heads.h \
 	%D%/attune/library.h \
 	%D%/attune/model.h \
 	%D%/attune/progress.h \

@@ -28,6 +28,7 @@ check_PROGRAMS += \
 	%D%/engine/context_test \
 	%D%/engine/forward_test \
 	%D%/engine/gemm_test \
+	%D%/engine/heads_test \
 	%D%/engine/kernel_test \
 	%D%/engine/team_test
 
@@ -83,6 +84,7 @@ endif
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
+%C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
 %C%_engine_forward_test_SOURCES = %D%/engine/forward_test.c $(golden_sources)
 
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h

@@ -11,6 +11,7 @@
 #include <attune/model.h>
 #include <attune/context.h>
 #include <attune/attention.h>
+#include <attune/heads.h>
 #include <attune/dist.h>
 #include <attune/sampler.h>
 #include <attune/generate.h>
