@@ -20,6 +20,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/engine/family_test \
+	%D%/engine/model_fault_test \
 	%D%/engine/model_test
 
 check_PROGRAMS += \
@@ -54,7 +55,9 @@ check_PROGRAMS += \
 	%D%/tui/cmd_models_test
 
 check_PROGRAMS += \
+	%D%/engine/tokenizer_fault_test \
 	%D%/engine/tokenizer_golden_test \
+	%D%/engine/tokenizer_steps_test \
 	%D%/engine/tokenizer_test \
 	%D%/tui/cmd_tokenize_test
 
@@ -80,6 +83,13 @@ check_PROGRAMS += \
 	%D%/tui/panel_test \
 	%D%/tui/panel_walk_test
 endif
+
+made_sources = %D%/engine/made.c %D%/engine/made.h
+%C%_engine_model_fault_test_SOURCES = %D%/engine/model_fault_test.c $(made_sources)
+%C%_engine_model_test_SOURCES = %D%/engine/model_test.c $(made_sources)
+%C%_engine_tokenizer_fault_test_SOURCES = %D%/engine/tokenizer_fault_test.c $(made_sources)
+%C%_engine_tokenizer_steps_test_SOURCES = %D%/engine/tokenizer_steps_test.c $(made_sources)
+%C%_engine_tokenizer_test_SOURCES = %D%/engine/tokenizer_test.c $(made_sources)
 
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
