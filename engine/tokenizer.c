@@ -38,7 +38,8 @@ struct attune_tokenizer *tokenizer_new(struct attune_error *err)
         attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
         return NULL;
     }
-    tk->bos = tk->eos = tk->pad = tk->mask = tk->unk = ATTUNE_TOKEN_NONE;
+    tk->bos = tk->eos = tk->pad = tk->mask = ATTUNE_TOKEN_NONE;
+    tk->cls = tk->sep = tk->unk = ATTUNE_TOKEN_NONE;
     return tk;
 }
 
@@ -416,4 +417,19 @@ attune_token attune_tokenizer_pad(const struct attune_tokenizer *tk)
 attune_token attune_tokenizer_mask(const struct attune_tokenizer *tk)
 {
     return tk->mask;
+}
+
+attune_token attune_tokenizer_cls(const struct attune_tokenizer *tk)
+{
+    return tk->cls;
+}
+
+attune_token attune_tokenizer_sep(const struct attune_tokenizer *tk)
+{
+    return tk->sep;
+}
+
+attune_token attune_tokenizer_unk(const struct attune_tokenizer *tk)
+{
+    return tk->unk;
 }

@@ -259,8 +259,11 @@ static int load(struct attune_tokenizer *tk, const struct gguf *file, const stru
         tk->pad = role(tk, file, "tokenizer.ggml.padding_token_id");
         tk->mask = role(tk, file, "tokenizer.ggml.mask_token_id");
         tk->unk = role(tk, file, "tokenizer.ggml.unknown_token_id");
+        tk->cls = role(tk, file, "tokenizer.ggml.cls_token_id");
+        tk->sep =
+            role(tk, file, "tokenizer.ggml.seperator_token_id"); /* spelled so in the format */
         if (tk->bos < 0) {
-            tk->bos = role(tk, file, "tokenizer.ggml.cls_token_id");
+            tk->bos = tk->cls;
         }
         status = ops->from_gguf(tk, file, err);
     }
@@ -268,12 +271,11 @@ static int load(struct attune_tokenizer *tk, const struct gguf *file, const stru
         status = added_build(tk, err);
     }
     if (status == ATTUNE_OK) {
-        attune_token sep =
-            role(tk, file, "tokenizer.ggml.seperator_token_id"); /* spelled so in the format */
         bool end = flag(file, "tokenizer.ggml.add_eos_token", tk->add_eos);
 
-        status = add_template(tk, flag(file, "tokenizer.ggml.add_bos_token", tk->add_bos),
-                              end || tk->add_sep, tk->add_sep && sep >= 0 ? sep : tk->eos, err);
+        status =
+            add_template(tk, flag(file, "tokenizer.ggml.add_bos_token", tk->add_bos),
+                         end || tk->add_sep, tk->add_sep && tk->sep >= 0 ? tk->sep : tk->eos, err);
     }
     tk->digest = digest(file);
     return status;

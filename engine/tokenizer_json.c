@@ -106,20 +106,22 @@ static int load_added(struct attune_tokenizer *tk, const json_t *entry, struct a
 static void find_roles(struct attune_tokenizer *tk)
 {
     static const struct {
-        const char *bos, *eos, *pad, *mask;
+        const char *bos, *eos, *pad, *mask, *cls, *sep, *unk;
     } names[] = {
-        {"[CLS]", "[SEP]", "[PAD]", "[MASK]"},
-        {"<s>", "</s>", "<pad>", "<mask>"},
-        {"<|begin_of_text|>", "<|end_of_text|>", "<|padding|>", NULL},
-        {"<bos>", "<eos>", NULL, NULL},
-        {"<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
+        {"[CLS]", "[SEP]", "[PAD]", "[MASK]", "[CLS]", "[SEP]", "[UNK]"},
+        {"<s>", "</s>", "<pad>", "<mask>", NULL, NULL, "<unk>"},
+        {.bos = "<|begin_of_text|>", .eos = "<|end_of_text|>", .pad = "<|padding|>"},
+        {.bos = "<bos>", .eos = "<eos>"},
+        {.bos = "<|endoftext|>", .eos = "<|endoftext|>"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *const spelled[] = {names[i].bos, names[i].eos, names[i].pad, names[i].mask};
-        attune_token *const roles[] = {&tk->bos, &tk->eos, &tk->pad, &tk->mask};
+        const char *const spelled[] = {names[i].bos, names[i].eos, names[i].pad, names[i].mask,
+                                       names[i].cls, names[i].sep, names[i].unk};
+        attune_token *const roles[] = {&tk->bos, &tk->eos, &tk->pad, &tk->mask,
+                                       &tk->cls, &tk->sep, &tk->unk};
 
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 7; k++) {
             attune_token id =
                 spelled[k] ? vocab_find(&tk->vocab, spelled[k], strlen(spelled[k])) : -1;
 

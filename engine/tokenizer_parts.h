@@ -38,7 +38,7 @@ struct attune_tokenizer {
     struct vocab vocab;
     struct added added;
     struct steps normalizers, splitters, posts, decoders;
-    attune_token bos, eos, pad, mask, unk;
+    attune_token bos, eos, pad, mask, cls, sep, unk;
     bool add_bos, add_eos, add_sep; /* GGUF: what is added where the file does not say */
     bool keeps_bytes;               /* bytes that are no UTF-8 have tokens */
     bool byte_level; /* the model sees bytes: pieces that are no UTF-8 go to it as such */

@@ -78,10 +78,15 @@ size_t attune_tokenizer_size(const struct attune_tokenizer *tk);       /* ids ar
 const char *attune_tokenizer_name(const struct attune_tokenizer *tk);  /* "bpe", "spm", "unigram", ... */
 uint64_t attune_tokenizer_digest(const struct attune_tokenizer *tk);   /* over vocabulary and rules */
 
-/* Roles, from the file; ATTUNE_TOKEN_NONE where it names none. */
+/* Roles: as the file names them (for a tokenizer.json: tokenizer_config.json and special_tokens_map.json
+ * beside it), else by well-known spellings such as "[CLS]" or "<mask>"; ATTUNE_TOKEN_NONE where there
+ * is none. */
 attune_token attune_tokenizer_bos(const struct attune_tokenizer *tk);
 attune_token attune_tokenizer_eos(const struct attune_tokenizer *tk);
 attune_token attune_tokenizer_pad(const struct attune_tokenizer *tk);
 attune_token attune_tokenizer_mask(const struct attune_tokenizer *tk);
+attune_token attune_tokenizer_cls(const struct attune_tokenizer *tk);
+attune_token attune_tokenizer_sep(const struct attune_tokenizer *tk);
+attune_token attune_tokenizer_unk(const struct attune_tokenizer *tk);
 
 #endif
