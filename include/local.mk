@@ -9,6 +9,7 @@ noinst_HEADERS += \
 	%D%/attune/generate.h \
 	%D%/attune/heads.h \
 	%D%/attune/library.h \
+	%D%/attune/mark.h \
 	%D%/attune/model.h \
 	%D%/attune/progress.h \
 	%D%/attune/prompt.h \

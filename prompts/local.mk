@@ -20,7 +20,9 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/step_json.h \
 	%D%/store_export.c \
 	%D%/store_file.c \
+	%D%/store_find.c \
 	%D%/store_import.c \
+	%D%/store_mark.c \
 	%D%/store_node.c \
 	%D%/store_read.c \
 	%D%/store_remove.c \

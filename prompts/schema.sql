@@ -134,3 +134,83 @@ CREATE TRIGGER text_words_remove AFTER DELETE ON text WHEN old.searched BEGIN
     INSERT INTO text_words (text_words, rowid, bytes) VALUES ('delete', old.id, CAST(old.bytes AS TEXT));
 END;
 INSERT INTO text_words (rowid, bytes) SELECT id, CAST(bytes AS TEXT) FROM text WHERE searched;
+
+-- version 3: tags, notes and bookmarks; words by run, so that a search is one look into one index
+-- A mark is on a session, on a run, or on a node: one that is shared shows it in every run that made that step.
+CREATE TABLE mark (
+    id INTEGER PRIMARY KEY,
+    session INTEGER REFERENCES session (id) ON DELETE CASCADE,
+    run INTEGER REFERENCES run (id) ON DELETE CASCADE,
+    node INTEGER REFERENCES node (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('tag', 'note', 'bookmark')),
+    text TEXT NOT NULL,
+    created TEXT NOT NULL, -- UTC, ISO 8601
+    CHECK ((session IS NOT NULL) + (run IS NOT NULL) + (node IS NOT NULL) = 1)
+) STRICT;
+-- A tag stands once on a thing; of notes and bookmarks a thing has one.
+CREATE UNIQUE INDEX mark_session ON mark (session, kind, iif(kind = 'tag', text, '')) WHERE session IS NOT NULL;
+CREATE UNIQUE INDEX mark_run ON mark (run, kind, iif(kind = 'tag', text, '')) WHERE run IS NOT NULL;
+CREATE UNIQUE INDEX mark_node ON mark (node, kind, iif(kind = 'tag', text, '')) WHERE node IS NOT NULL;
+CREATE INDEX mark_text ON mark (text) WHERE kind = 'tag';
+
+DROP TRIGGER text_words_add;
+DROP TRIGGER text_words_remove;
+DROP TABLE text_words;
+
+-- What of a run can be looked for. The index keeps no text of its own: who takes a row out of it has to say
+-- what it held, so every trigger that changes one of these columns takes it out before and puts it in after.
+CREATE VIEW run_texts AS
+SELECT run.id AS id, CAST(prompt.bytes AS TEXT) AS prompt, CAST(output.bytes AS TEXT) AS output,
+       (SELECT group_concat(text, char(10)) FROM (
+            SELECT id, text FROM mark WHERE mark.run = run.id AND kind = 'note'
+            UNION ALL
+            SELECT mark.id, mark.text FROM mark
+            WHERE kind = 'note' AND node IN (SELECT node FROM run_step WHERE run_step.run = run.id)
+            ORDER BY 1)) AS notes
+FROM run
+JOIN text AS prompt ON prompt.id = run.prompt
+LEFT JOIN text AS output ON output.id = run.output;
+
+CREATE VIRTUAL TABLE run_words USING fts5 (prompt, output, notes, content = 'run_texts', content_rowid = 'id',
+                                           prefix = '1 2 3');
+CREATE TRIGGER run_words_added AFTER INSERT ON run BEGIN
+    INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts WHERE id = new.id;
+END;
+CREATE TRIGGER run_words_ends BEFORE UPDATE OF prompt, output ON run BEGIN
+    INSERT INTO run_words (run_words, rowid, prompt, output, notes) SELECT 'delete', * FROM run_texts WHERE id = old.id;
+END;
+CREATE TRIGGER run_words_ended AFTER UPDATE OF prompt, output ON run BEGIN
+    INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts WHERE id = new.id;
+END;
+CREATE TRIGGER run_words_goes BEFORE DELETE ON run BEGIN
+    INSERT INTO run_words (run_words, rowid, prompt, output, notes) SELECT 'delete', * FROM run_texts WHERE id = old.id;
+END;
+CREATE TRIGGER note_comes BEFORE INSERT ON mark WHEN new.kind = 'note' AND new.session IS NULL BEGIN
+    INSERT INTO run_words (run_words, rowid, prompt, output, notes) SELECT 'delete', * FROM run_texts
+    WHERE id IN (SELECT new.run UNION SELECT run FROM run_step WHERE node = new.node);
+END;
+CREATE TRIGGER note_came AFTER INSERT ON mark WHEN new.kind = 'note' AND new.session IS NULL BEGIN
+    INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts
+    WHERE id IN (SELECT new.run UNION SELECT run FROM run_step WHERE node = new.node);
+END;
+CREATE TRIGGER note_goes BEFORE DELETE ON mark WHEN old.kind = 'note' AND old.session IS NULL BEGIN
+    INSERT INTO run_words (run_words, rowid, prompt, output, notes) SELECT 'delete', * FROM run_texts
+    WHERE id IN (SELECT old.run UNION SELECT run FROM run_step WHERE node = old.node);
+END;
+CREATE TRIGGER note_went AFTER DELETE ON mark WHEN old.kind = 'note' AND old.session IS NULL BEGIN
+    INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts
+    WHERE id IN (SELECT old.run UNION SELECT run FROM run_step WHERE node = old.node);
+END;
+CREATE TRIGGER note_stays BEFORE UPDATE ON mark BEGIN
+    SELECT RAISE(ABORT, 'marks are taken off and put on again, not changed');
+END;
+-- A step that was marked before, made once more by another run.
+CREATE TRIGGER note_joins BEFORE INSERT ON run_step
+WHEN EXISTS (SELECT 1 FROM mark WHERE node = new.node AND kind = 'note') BEGIN
+    INSERT INTO run_words (run_words, rowid, prompt, output, notes) SELECT 'delete', * FROM run_texts WHERE id = new.run;
+END;
+CREATE TRIGGER note_joined AFTER INSERT ON run_step
+WHEN EXISTS (SELECT 1 FROM mark WHERE node = new.node AND kind = 'note') BEGIN
+    INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts WHERE id = new.run;
+END;
+INSERT INTO run_words (run_words) VALUES ('rebuild');

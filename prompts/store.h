@@ -6,7 +6,7 @@
 #ifndef ATTUNE_PROMPTS_STORE_H
 #define ATTUNE_PROMPTS_STORE_H
 
-#include <attune/store.h>
+#include <attune/mark.h>
 #include <stdint.h>
 
 #include "text.h"
@@ -127,6 +127,13 @@ int store_put_run_step(struct attune_store *store, const struct attune_step *ste
                        struct attune_error *err); /* to store->leaf */
 int store_put_end(struct attune_store *store, int64_t run, enum attune_stop stop,
                   const char *output, size_t output_len, struct attune_error *err);
+/* Marks (store_mark.c), within the caller's transaction. */
+int store_put_mark(struct attune_store *store, const struct attune_place *place,
+                   enum attune_mark_kind kind, const char *text, const char *created,
+                   struct attune_error *err);
+enum attune_mark_kind store_mark_kind_of(const char *name); /* _KIND_COUNT if there is none */
+int store_check_mark(enum attune_mark_kind kind, const char *text, struct attune_error *err);
+
 int store_check_session(const char *name, struct attune_error *err);
 void store_now(char out[32]);
 

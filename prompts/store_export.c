@@ -6,8 +6,9 @@
  *
  * "path" is what the model read, in order: {"ids": [...]} for given tokens (with "decoder": true
  * where the decoder's side begins, with "bytes" inside a text) and {"step": {...}, "chain": ...}
- * for a step that a fork took over. Texts are as in json.h, 64-bit numbers strings of digits,
- * doubles 17 digits. */
+ * for a step that a fork took over. "marks" of the session or a run, where there are any, is
+ * [{"kind": "tag", "text": ..., "created": ..., "step": "4"}, ...]. Texts are as in json.h, 64-bit
+ * numbers strings of digits, doubles 17 digits. */
 #include <config.h>
 
 #include <stdlib.h>
@@ -128,6 +129,44 @@ static json_t *of_stops(const struct attune_run_record *record)
     return list;
 }
 
+/* Adds the marks that stand on the place itself, and where it is a run on its steps. */
+static int add_marks(json_t *object, struct attune_store *store, const struct attune_place *place,
+                     struct attune_error *err)
+{
+    struct attune_mark *marks;
+    json_t *list = json_array();
+    size_t n;
+    int status = list ? attune_store_marks(store, place, &marks, &n, err) : text_no_memory(err);
+
+    if (status != ATTUNE_OK) {
+        json_decref(list);
+        return status;
+    }
+    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+        json_t *mark;
+
+        if (marks[i].run != place->run) {
+            continue;
+        }
+        mark = json_pack("{s:s, s:o, s:o}", "kind", attune_mark_kind_text(marks[i].kind), "text",
+                         of_string(marks[i].text), "created", of_string(marks[i].created));
+        if (!mark ||
+            (marks[i].at_step &&
+             json_object_set_new(mark, "step", json_of_u64(marks[i].step)) != 0) ||
+            json_array_append(list, mark) != 0) {
+            status = text_no_memory(err);
+        }
+        json_decref(mark);
+    }
+    attune_marks_free(marks, n);
+    if (status == ATTUNE_OK && json_array_size(list) &&
+        json_object_set(object, "marks", list) != 0) {
+        status = text_no_memory(err);
+    }
+    json_decref(list);
+    return status;
+}
+
 static json_t *of_record(const struct attune_run_record *r)
 {
     return json_pack(
@@ -166,6 +205,7 @@ static json_t *of_run(struct attune_store *store, int64_t run, struct attune_err
         text_no_memory(err);
         bad = 1;
     }
+    bad = bad || add_marks(object, store, &(struct attune_place){.run = run}, err) != ATTUNE_OK;
     json_decref(prompt);
     json_decref(path);
     json_decref(steps);
@@ -224,6 +264,7 @@ static int find_runs(struct attune_store *store, struct text *ids, json_t **head
 static int export(struct attune_store *store, const char *session, int64_t run, char **out,
                   size_t *len, struct attune_error *err)
 {
+    const bool whole = run == 0;
     json_t *head = NULL, *runs = json_array();
     struct text ids = {0};
     int status = runs ? find_runs(store, &ids, &head, session, run, err) : text_no_memory(err);
@@ -240,6 +281,9 @@ static int export(struct attune_store *store, const char *session, int64_t run, 
         }
     }
     text_done(&ids);
+    if (status == ATTUNE_OK && whole) {
+        status = add_marks(head, store, &(struct attune_place){.session = session}, err);
+    }
     if (status == ATTUNE_OK) {
         return json_write(out, len,
                           json_pack("{s:s, s:i, s:o, s:o}", "format", "attune session", "version",

@@ -213,6 +213,56 @@ static int put_end(struct attune_store *store, int64_t id, const json_t *run, co
     return status;
 }
 
+static int put_mark(struct attune_store *store, struct attune_place place, const json_t *mark,
+                    const char *what, struct attune_error *err)
+{
+    char *kind = NULL, *text = NULL, *created = NULL;
+    int status = json_get_bytes(&kind, NULL, mark, "kind", what, err);
+
+    if (status == ATTUNE_OK && store_mark_kind_of(kind) == ATTUNE_MARK_KIND_COUNT) {
+        status = wrong(err, what, "unknown \"kind\" of a mark");
+    }
+    if (status == ATTUNE_OK) {
+        status = json_get_bytes(&text, NULL, mark, "text", what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = json_get_bytes(&created, NULL, mark, "created", what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = check_date(created, what, err);
+    }
+    if (status == ATTUNE_OK && json_object_get(mark, "step")) {
+        place.at_step = true;
+        status = json_get_u64(&place.step, mark, "step", INT64_MAX, what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = store_put_mark(store, &place, store_mark_kind_of(kind), text, created, err);
+    }
+    if (status == ATTUNE_NOT_FOUND) {
+        status = wrong(err, what, "a mark on a step that is not there");
+    }
+    free(kind);
+    free(text);
+    free(created);
+    return status;
+}
+
+/* The marks of a session or a run, if it has any. */
+static int put_marks(struct attune_store *store, struct attune_place place, const json_t *object,
+                     const char *what, struct attune_error *err)
+{
+    const json_t *list = NULL;
+    size_t n = 0;
+    int status = json_object_get(object, "marks")
+                     ? json_get_array(&list, &n, object, "marks", SIZE_MAX, what, err)
+                     : ATTUNE_OK;
+
+    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+        status = put_mark(store, place, json_array_get(list, i), what, err);
+    }
+    return status;
+}
+
 static int put_run(struct attune_store *store, char *session, const json_t *run, size_t i,
                    struct attune_error *err)
 {
@@ -242,6 +292,9 @@ static int put_run(struct attune_store *store, char *session, const json_t *run,
     }
     if (status == ATTUNE_OK) {
         status = put_end(store, record.id, run, what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = put_marks(store, (struct attune_place){.run = record.id}, run, what, err);
     }
     attune_run_record_done(&record);
     return status;
@@ -330,6 +383,9 @@ static int put_document(struct attune_store *store, char **session, const json_t
     }
     for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
         status = put_run(store, *session, json_array_get(runs, i), i, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = put_marks(store, (struct attune_place){.session = *session}, head, "session", err);
     }
     free(name);
     free(created);

@@ -1,4 +1,4 @@
-/* Reading runs and sessions back, and looking for them. */
+/* Reading runs back. */
 #include <config.h>
 
 #include "store.h"
@@ -28,6 +28,8 @@ void attune_run_record_done(struct attune_run_record *record)
     }
     free(record->stops);
     free(record->output);
+    free(record->tags);
+    free(record->note);
     memset(record, 0, sizeof *record);
 }
 
@@ -43,16 +45,21 @@ void attune_run_records_free(struct attune_run_record *records, size_t n)
 static int read_row(struct attune_run_record *out, int64_t *base, struct text *prompt,
                     const struct query *q, struct attune_error *err)
 {
-    char **const texts[] = {&out->session,      &out->created, &out->model_path,  &out->model_name,
-                            &out->model_family, &out->engine,  &out->prompt_json, &out->chain};
-    const int n_texts = sizeof texts / sizeof *texts;
+    const struct {
+        char **to;
+        int column;
+    } texts[] = {
+        {&out->session, 0},      {&out->created, 1}, {&out->model_path, 2},  {&out->model_name, 3},
+        {&out->model_family, 4}, {&out->engine, 5},  {&out->prompt_json, 6}, {&out->chain, 7},
+        {&out->tags, 20},        {&out->note, 21},
+    };
     const char *bytes;
     char *stop;
     size_t len;
 
-    for (int i = 0; i < n_texts; i++) {
-        *texts[i] = query_get_text(q, i);
-        if (!*texts[i]) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        *texts[i].to = query_get_text(q, texts[i].column);
+        if (!*texts[i].to) {
             return text_no_memory(err);
         }
     }
@@ -94,7 +101,10 @@ static int load_row(struct attune_store *store, struct attune_run_record *out, i
         "run.fast, "
         "run.seed, run.first_step, run.max_tokens, run.ignore_end, run.stop, output.bytes, "
         "ifnull((SELECT i + 1 FROM run_step WHERE run_step.run = run.id ORDER BY i DESC LIMIT 1), "
-        "0) "
+        "0), (SELECT group_concat(text, ' ') FROM (SELECT text FROM mark WHERE mark.run = run.id "
+        "AND "
+        "kind = 'tag' ORDER BY text)), (SELECT text FROM mark WHERE mark.run = run.id AND kind = "
+        "'note') "
         "FROM run JOIN session ON session.id = run.session JOIN model ON model.id = run.model "
         "JOIN text AS engine ON engine.id = run.engine JOIN text AS chain ON chain.id = run.chain "
         "JOIN text AS prompt ON prompt.id = run.prompt "
@@ -289,211 +299,4 @@ int attune_store_load_steps(struct attune_store *store, int64_t run, struct attu
         *n = 0;
     }
     return status;
-}
-
-/* Words, cut at white space, each as a quoted beginning in the language of FTS5: "wor"* */
-struct words {
-    char **word;
-    size_t n;
-};
-
-static void free_words(struct words *words)
-{
-    for (size_t i = 0; i < words->n; i++) {
-        free(words->word[i]);
-    }
-    free(words->word);
-}
-
-static int cut_words(struct words *out, const char *search, struct attune_error *err)
-{
-    static const char space[] = " \t\r\n";
-    int status = ATTUNE_OK;
-
-    for (search += strspn(search, space); *search && status == ATTUNE_OK;
-         search += strspn(search, space)) {
-        size_t len = strcspn(search, space);
-        struct text word = {0};
-        char **more = realloc(out->word, (out->n + 1) * sizeof *more);
-
-        if (!more) {
-            return text_no_memory(err);
-        }
-        out->word = more;
-        text_put(&word, "\"");
-        for (size_t i = 0; i < len; i++) {
-            text_add(&word, search[i] == '"' ? "\"\"" : search + i, search[i] == '"' ? 2 : 1);
-        }
-        text_put(&word, "\"*");
-        status = text_take(&word, &more[out->n], NULL, err);
-        out->n += status == ATTUNE_OK;
-        search += len;
-    }
-    return status;
-}
-
-/* A condition on run.id for every word. */
-static void add_conditions(struct text *sql, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char condition[320];
-
-        snprintf(
-            condition, sizeof condition,
-            " AND run.id IN (SELECT r.id FROM text_words AS w JOIN run AS r ON r.prompt = w.rowid "
-            "WHERE w.text_words MATCH ?%zu UNION SELECT r.id FROM text_words AS w JOIN run AS r ON "
-            "r.output = w.rowid WHERE w.text_words MATCH ?%zu)",
-            i + 1, i + 1);
-        text_put(sql, condition);
-    }
-}
-
-static void bind_words(struct query *q, const struct words *words)
-{
-    for (size_t i = 0; i < words->n; i++) {
-        query_text(q, words->word[i]);
-    }
-}
-
-static int list_ids(struct attune_store *store, struct text *ids,
-                    const struct attune_run_query *query, struct attune_error *err)
-{
-    struct words words = {0};
-    struct text sql = {0};
-    struct query q = {0};
-    int status = query->search ? cut_words(&words, query->search, err) : ATTUNE_OK, got;
-
-    text_put(&sql, "SELECT run.id FROM run JOIN session ON session.id = run.session WHERE 1");
-    add_conditions(&sql, words.n);
-    text_put(&sql, query->session ? " AND session.name = ?" : " AND ? IS NULL");
-    text_put(&sql, " ORDER BY run.created DESC, run.id DESC LIMIT ? OFFSET ?");
-    if (status == ATTUNE_OK) {
-        status = sql.failed ? text_no_memory(err) : query_open(&q, store, sql.data, err);
-    }
-    if (status == ATTUNE_OK) {
-        bind_words(&q, &words);
-        query_text(&q, query->session);
-        query_int(&q, query->limit ? (int64_t)query->limit : -1);
-        query_int(&q, (int64_t)query->offset);
-        while ((got = query_step(&q, err)) > 0) {
-            int64_t id = query_get_int(&q, 0);
-
-            text_add(ids, &id, sizeof id);
-        }
-        status = got < 0 ? -got : ids->failed ? text_no_memory(err) : ATTUNE_OK;
-    }
-    query_close(&q);
-    text_done(&sql);
-    free_words(&words);
-    return status;
-}
-
-int attune_store_list(struct attune_store *store, const struct attune_run_query *query,
-                      struct attune_run_record **out, size_t *n, struct attune_error *err)
-{
-    struct text ids = {0};
-    size_t count;
-    int status = list_ids(store, &ids, query, err);
-
-    *out = NULL;
-    *n = 0;
-    count = ids.len / sizeof(int64_t);
-    if (status == ATTUNE_OK) {
-        *out = calloc(count + 1, sizeof **out);
-        status = *out ? ATTUNE_OK : text_no_memory(err);
-    }
-    for (size_t i = 0; status == ATTUNE_OK && i < count; i++) {
-        int64_t id;
-
-        memcpy(&id, ids.data + i * sizeof id, sizeof id);
-        status = attune_store_load_run(store, id, &(*out)[*n], err);
-        *n += status == ATTUNE_OK;
-    }
-    text_done(&ids);
-    if (status != ATTUNE_OK) {
-        attune_run_records_free(*out, *n);
-        *out = NULL;
-        *n = 0;
-    }
-    return status;
-}
-
-static int read_session(struct attune_session_row *out, const struct query *q,
-                        struct attune_error *err)
-{
-    *out =
-        (struct attune_session_row){query_get_int(q, 0), query_get_text(q, 1), query_get_text(q, 2),
-                                    query_get_text(q, 3), (size_t)query_get_int(q, 4)};
-    return out->name && out->created && out->updated ? ATTUNE_OK : text_no_memory(err);
-}
-
-/* Sessions with the words in a run of theirs, or with the search as it stands in their name. */
-static int open_sessions(struct query *q, struct attune_store *store, const struct words *words,
-                         const char *search, struct attune_error *err)
-{
-    struct text sql = {0};
-    int status;
-
-    text_put(
-        &sql,
-        "SELECT session.id, session.name, session.created, ifnull(max(run.created), "
-        "session.created) AS updated, count(run.id) FROM session LEFT JOIN run ON run.session = "
-        "session.id WHERE session.id IN (SELECT run.session FROM run WHERE 1");
-    add_conditions(&sql, words->n);
-    text_put(
-        &sql,
-        ") OR instr(lower(session.name), lower(?)) > 0 GROUP BY session.id ORDER BY updated DESC, "
-        "session.id DESC");
-    status = sql.failed ? text_no_memory(err) : query_open(q, store, sql.data, err);
-    text_done(&sql);
-    if (status == ATTUNE_OK) {
-        bind_words(q, words);
-        query_text(q, search ? search : "");
-    }
-    return status;
-}
-
-int attune_store_sessions(struct attune_store *store, const char *search,
-                          struct attune_session_row **out, size_t *n, struct attune_error *err)
-{
-    struct words words = {0};
-    struct query q = {0};
-    int status = search ? cut_words(&words, search, err) : ATTUNE_OK, got = 0;
-
-    *out = NULL;
-    *n = 0;
-    if (status == ATTUNE_OK) {
-        status = open_sessions(&q, store, &words, search, err);
-    }
-    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
-        struct attune_session_row *more = realloc(*out, (*n + 1) * sizeof *more);
-
-        if (!more) {
-            status = text_no_memory(err);
-            break;
-        }
-        *out = more;
-        status = read_session(&more[(*n)++], &q, err);
-    }
-    query_close(&q);
-    free_words(&words);
-    if (status == ATTUNE_OK && got < 0) {
-        status = -got;
-    }
-    if (status != ATTUNE_OK) {
-        attune_session_rows_free(*out, *n);
-        *out = NULL;
-        *n = 0;
-    }
-    return status;
-}
-
-void attune_session_rows_free(struct attune_session_row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(rows[i].name);
-        free(rows[i].created);
-        free(rows[i].updated);
-    }
-    free(rows);
 }

@@ -67,7 +67,7 @@ static int forget_loose_ends(struct attune_store *store, struct attune_error *er
         "EXISTS (SELECT 1 FROM run WHERE run.engine = text.id) AND NOT EXISTS (SELECT 1 FROM node "
         "WHERE "
         "node.chain = text.id);"
-        "INSERT INTO text_words (text_words) VALUES ('optimize')",
+        "INSERT INTO run_words (run_words) VALUES ('optimize')",
         err);
 }
 

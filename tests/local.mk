@@ -43,6 +43,8 @@ check_PROGRAMS += \
 	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
 	%D%/prompts/store_export_test \
+	%D%/prompts/store_find_test \
+	%D%/prompts/store_mark_test \
 	%D%/prompts/store_node_test \
 	%D%/prompts/store_read_test \
 	%D%/prompts/store_remove_test \
@@ -112,7 +114,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
 %C%_tui_cmd_tokenize_test_SOURCES = %D%/tui/cmd_tokenize_test.c $(verb_sources)
 
-EXTRA_DIST += %D%/golden/store/films.json %D%/golden/store/schema-1.sql
+EXTRA_DIST += %D%/golden/store/films.json %D%/golden/store/schema-1.sql %D%/golden/store/schema-2.sql
 EXTRA_DIST += \
 	%D%/golden/sampling/README.md \
 	%D%/golden/sampling/sampling.json \
@@ -218,7 +220,8 @@ bench_programs = \
 	%D%/bench/decode_bench \
 	%D%/bench/gemm_bench \
 	%D%/bench/knob_bench \
-	%D%/bench/tokenizer_bench
+	%D%/bench/tokenizer_bench \
+	%D%/bench/store_bench
 bench_sources = %D%/bench/bench.c %D%/bench/bench.h
 EXTRA_PROGRAMS = $(bench_programs)
 if SCREEN_TESTS
@@ -233,6 +236,7 @@ CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
 %C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
 %C%_bench_tokenizer_bench_SOURCES = %D%/bench/tokenizer_bench.c $(bench_sources)
+%C%_bench_store_bench_SOURCES = %D%/bench/store_bench.c $(bench_sources)
 bench: $(bench_programs)
 	@top_srcdir='$(top_srcdir)'; export top_srcdir; \
 	for program in $(bench_programs); do ./$$program || exit 1; done

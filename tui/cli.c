@@ -209,7 +209,8 @@ int cli_init(struct cli *cli, const struct cmd_ops *cmd, int argc, char **argv, 
     for (int i = 1; i < argc; i++) {
         if (options && strcmp(argv[i], "--") == 0) {
             options = false;
-        } else if (options && argv[i][0] == '-' && argv[i][1]) {
+        } else if (options && argv[i][0] == '-' && argv[i][1] &&
+                   (argv[i][1] == '-' || !(cmd->groups & CLI_DASHED))) {
             int status = parse_option(cli, argc, argv, &i);
 
             if (status) {

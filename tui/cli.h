@@ -30,6 +30,7 @@ enum cli_group { /* option tables that several verbs share */
     CLI_GENERATE = 8, /* -n, --seed, --stop, --ignore-eos */
     CLI_DB = 16,      /* --db */
     CLI_OUTPUT = 32,  /* -o */
+    CLI_DASHED = 64,  /* words with one dash in front are arguments, not options */
 };
 
 struct cli;

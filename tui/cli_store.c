@@ -47,6 +47,20 @@ int64_t cli_run_number(const char *id)
                                 : number; /* no run has that number: a line will say so */
 }
 
+struct attune_place cli_place(const char *id)
+{
+    size_t run = strspn(id, "0123456789"),
+           step = id[run] == ':' ? strspn(id + run + 1, "0123456789") : 0;
+
+    if (run && step && !id[run + 1 + step]) {
+        return (struct attune_place){.run = strtoll(id, NULL, 10),
+                                     .at_step = true,
+                                     .step = strtoull(id + run + 1, NULL, 10)};
+    }
+    return cli_run_number(id) ? (struct attune_place){.run = cli_run_number(id)}
+                              : (struct attune_place){.session = id};
+}
+
 static void turn_round(struct attune_run_record *records, size_t n)
 {
     for (size_t i = 0; i < n / 2; i++) {
@@ -184,6 +198,8 @@ static void add_details(json_t *object, const struct attune_run_record *r)
     json_object_set_new(object, "prompt", cli_json_text(r->prompt_text, r->prompt_text_len));
     json_object_set_new(object, "inherited", json_integer((json_int_t)r->n_inherited));
     json_object_set_new(object, "composed", composed ? composed : json_null());
+    json_object_set_new(object, "tags", cli_json_words(r->tags));
+    json_object_set_new(object, "note", of_string(r->note));
 }
 
 json_t *cli_json_run(struct attune_store *store, const struct attune_run_record *r, bool all,
@@ -219,15 +235,48 @@ json_t *cli_json_run(struct attune_store *store, const struct attune_run_record 
     return object;
 }
 
+json_t *cli_json_words(const char *words)
+{
+    json_t *list = json_array();
+
+    while (*words) {
+        size_t len = strcspn(words, " ");
+
+        json_array_append_new(list, cli_json_text(words, len));
+        words += len + strspn(words + len, " ");
+    }
+    return list;
+}
+
+json_t *cli_json_marks(const struct attune_mark *marks, size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *mark = json_pack("{s:s, s:o, s:s}", "kind", attune_mark_kind_text(marks[i].kind),
+                                 "text", of_string(marks[i].text), "created", marks[i].created);
+
+        if (marks[i].run) {
+            json_object_set_new(mark, "run", json_integer((json_int_t)marks[i].run));
+        }
+        if (marks[i].at_step) {
+            json_object_set_new(mark, "step", json_integer((json_int_t)marks[i].step));
+        }
+        json_array_append_new(list, mark);
+    }
+    return list;
+}
+
 json_t *cli_json_row(const struct attune_run_record *r)
 {
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "run", (json_int_t)r->id,
-                     "session", of_string(r->session), "created", of_string(r->created), "model",
-                     of_string(r->model_name), "chain", of_string(r->chain), "seed",
-                     (json_int_t)r->seed, "steps", (json_int_t)r->n_steps, "stop_reason",
-                     attune_stop_text(r->stop), "prompt",
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o}", "run",
+                     (json_int_t)r->id, "session", of_string(r->session), "created",
+                     of_string(r->created), "model", of_string(r->model_name), "chain",
+                     of_string(r->chain), "seed", (json_int_t)r->seed, "steps",
+                     (json_int_t)r->n_steps, "stop_reason", attune_stop_text(r->stop), "prompt",
                      cli_json_text(r->prompt_text, r->prompt_text_len), "text",
-                     cli_json_text(r->output, r->output_len));
+                     cli_json_text(r->output, r->output_len), "tags", cli_json_words(r->tags),
+                     "note", of_string(r->note));
 }
 
 void cli_print_line(struct cli *cli, const char *bytes, size_t len, size_t width)

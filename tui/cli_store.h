@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-#include <attune/store.h>
+#include <attune/mark.h>
 
 /* The database of --db, else where the library has it. */
 int cli_open_store(struct cli *cli, struct attune_store **out, enum attune_store_mode mode,
@@ -13,6 +13,9 @@ int cli_open_store(struct cli *cli, struct attune_store **out, enum attune_store
 
 /* The number of a run, or 0 where id is a session's name. */
 int64_t cli_run_number(const char *id);
+
+/* A session's name, RUN, or RUN:STEP; the place borrows the name. */
+struct attune_place cli_place(const char *id);
 
 /* The runs that an ID means, oldest first; a session of that name or a run has to be there.
  * *out: attune_run_records_free. */
@@ -23,8 +26,13 @@ int cli_load_runs(struct attune_store *store, const char *id, struct attune_run_
  * them. */
 json_t *cli_json_run(struct attune_store *store, const struct attune_run_record *record, bool all,
                      struct attune_error *err);
+/* Marks as a list of {kind, text, created} with run and step where they are on one. */
+json_t *cli_json_marks(const struct attune_mark *marks, size_t n);
 /* A line of a list: no ids, no steps. */
 json_t *cli_json_row(const struct attune_run_record *record);
+
+/* Words with blanks between as a list. */
+json_t *cli_json_words(const char *words);
 
 /* Text on one line, control bytes escaped, cut to width columns with "..." behind. */
 void cli_print_line(struct cli *cli, const char *bytes, size_t len, size_t width);

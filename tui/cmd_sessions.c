@@ -1,59 +1,110 @@
-/* attune sessions: what was saved. */
+/* attune sessions: what was saved, all of it or what a search names. */
 #include <config.h>
 
 #include "cli_store.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct cli_option options[] = {
     {"search", 0, "WORDS",
-     "those with all the words, each by its beginning, in a prompt or an output; or with them in "
-     "the name"},
+     "those with all the words, each by its beginning, in a prompt, an output or a note; or with "
+     "them in the name"},
+    {"tag", 0, "T", "those with this tag on them, on a run or on a step"},
+    {"model", 'm', "NAME", "runs of a model with this in its name"},
+    {"since", 0, "DATE", "runs from this date on: 2026, 2026-11, 2026-11-21T07"},
+    {"until", 0, "DATE", "runs up to this date, itself included"},
+    {"stop", 0, "REASON", "runs that ended so: length, eos, stop, interrupted, error, none"},
+    {"where", 0, "NAME=LOW..HIGH",
+     "runs with a knob, seed, tokens or max_tokens in this range; LOW, HIGH or the dots may be "
+     "left "
+     "out"},
     {NULL, 0, NULL, NULL},
 };
 
-/* Numbers of the found runs of a session. */
-static json_t *matches(const char *session, const struct attune_run_record *runs, size_t n)
+/* A number up to the end or the dots; false if there is none. */
+static bool read_bound(double *out, const char *text, size_t len)
 {
-    json_t *list = json_array();
+    char copy[64], *end;
 
-    for (size_t i = n; i-- > 0;) {
-        if (strcmp(runs[i].session, session) == 0) {
-            json_array_append_new(list, json_integer((json_int_t)runs[i].id));
-        }
+    if (len == 0 || len >= sizeof copy) {
+        return len == 0;
     }
-    return list;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *out = strtod(copy, &end);
+    return *end == '\0' && !isnan(*out);
 }
 
-static int print(struct cli *cli, const struct attune_session_row *rows, size_t n,
-                 const struct attune_run_record *runs, size_t n_runs, bool searched)
+/* NAME=LOW..HIGH; the name is a copy that range.name owns. */
+static int read_range(struct cli *cli, struct attune_run_range *out, const char *text)
+{
+    const char *equals = strchr(text, '='), *low = equals ? equals + 1 : "",
+               *dots = strstr(low, "..");
+    size_t low_len = dots ? (size_t)(dots - low) : strlen(low);
+    char *name = equals ? strndup(text, (size_t)(equals - text)) : NULL;
+
+    *out = (struct attune_run_range){name, -INFINITY, INFINITY};
+    if (!name || !*name || !*low || !read_bound(&out->low, low, low_len) ||
+        (dots && !read_bound(&out->high, dots + 2, strlen(dots + 2)))) {
+        return cli_wrong(cli, "sessions: --where wants NAME=LOW..HIGH or NAME=VALUE, not %s", text);
+    }
+    if (!dots) {
+        out->high = out->low;
+    }
+    for (char *c = name; *c; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    return CLI_OK;
+}
+
+static void print_row(struct cli *cli, const struct attune_session_row *row, bool searched)
+{
+    fprintf(cli->out, "%.19s  %4zu %s  ", row->updated, row->n_runs,
+            row->n_runs == 1 ? "run " : "runs");
+    cli_print_line(cli, row->name, strlen(row->name), 80);
+    if (*row->tags) {
+        fputs("  [", cli->out);
+        cli_print_line(cli, row->tags, strlen(row->tags), 60);
+        fputc(']', cli->out);
+    }
+    for (size_t k = 0; k < row->n_matches && searched; k++) {
+        fprintf(cli->out, "%s%lld", k ? ", " : "  found in ",
+                (long long)row->matches[row->n_matches - 1 - k]);
+    }
+    fputc('\n', cli->out);
+}
+
+static json_t *of_row(const struct attune_session_row *row, bool searched)
+{
+    json_t *object = json_pack("{s:o, s:s, s:s, s:I}", "session",
+                               cli_json_text(row->name, strlen(row->name)), "created", row->created,
+                               "updated", row->updated, "runs", (json_int_t)row->n_runs);
+    json_t *found = json_array();
+
+    for (size_t k = row->n_matches; k-- > 0;) {
+        json_array_append_new(found, json_integer((json_int_t)row->matches[k]));
+    }
+    if (searched) {
+        json_object_set(object, "matches", found);
+    }
+    json_decref(found);
+    json_object_set_new(object, "tags", cli_json_words(row->tags));
+    json_object_set_new(object, "note", cli_json_text(row->note, strlen(row->note)));
+    return object;
+}
+
+static int print(struct cli *cli, const struct attune_session_row *rows, size_t n, bool searched)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++) {
-        json_t *found = matches(rows[i].name, runs, n_runs);
-
         if (cli->json) {
-            json_t *row = json_pack("{s:o, s:s, s:s, s:I}", "session",
-                                    cli_json_text(rows[i].name, strlen(rows[i].name)), "created",
-                                    rows[i].created, "updated", rows[i].updated, "runs",
-                                    (json_int_t)rows[i].n_runs);
-
-            if (searched) {
-                json_object_set(row, "matches", found);
-            }
-            json_array_append_new(list, row);
+            json_array_append_new(list, of_row(&rows[i], searched));
         } else {
-            fprintf(cli->out, "%.19s  %4zu %s  ", rows[i].updated, rows[i].n_runs,
-                    rows[i].n_runs == 1 ? "run " : "runs");
-            cli_print_line(cli, rows[i].name, strlen(rows[i].name), 80);
-            for (size_t k = 0; k < json_array_size(found) && searched; k++) {
-                fprintf(cli->out, "%s%lld", k ? ", " : "  found in ",
-                        (long long)json_integer_value(json_array_get(found, k)));
-            }
-            fputc('\n', cli->out);
+            print_row(cli, &rows[i], searched);
         }
-        json_decref(found);
     }
     if (cli->json) {
         return cli_print_json(cli, list);
@@ -62,38 +113,63 @@ static int print(struct cli *cli, const struct attune_session_row *rows, size_t 
     return CLI_OK;
 }
 
-static int run(struct cli *cli)
+static int list(struct cli *cli, const struct attune_run_query *query)
 {
-    const char *search = cli_value(cli, "search");
-    const struct attune_run_query query = {.search = search};
+    bool searched = query->search || query->tag || query->model || query->stop || query->since ||
+                    query->until || query->n_ranges;
     struct attune_store *store;
     struct attune_session_row *rows = NULL;
-    struct attune_run_record *runs = NULL;
     struct attune_error err = {0};
-    size_t n = 0, n_runs = 0;
+    size_t n = 0;
     int status = cli_open_store(cli, &store, ATTUNE_STORE_READ, &err);
 
     if (status == ATTUNE_NOT_FOUND) { /* nothing was saved yet: no sessions, no failure */
-        return print(cli, NULL, 0, NULL, 0, false);
+        cli_note(cli, "%s", err.text);
+        return print(cli, NULL, 0, false);
     }
     if (status == ATTUNE_OK) {
-        status = attune_store_sessions(store, search, &rows, &n, &err);
+        status = attune_store_sessions(store, query, &rows, &n, &err);
     }
-    if (status == ATTUNE_OK && search) {
-        status = attune_store_list(store, &query, &runs, &n_runs, &err);
-    }
-    status = status == ATTUNE_OK ? print(cli, rows, n, runs, n_runs, search != NULL)
-                                 : cli_fail(cli, &err);
-    attune_run_records_free(runs, n_runs);
+    status = status == ATTUNE_OK ? print(cli, rows, n, searched) : cli_fail(cli, &err);
     attune_session_rows_free(rows, n);
     attune_store_close(store);
     return status;
 }
 
+static int run(struct cli *cli)
+{
+    size_t n = cli_count(cli, "where");
+    struct attune_run_range *ranges = calloc(n + 1, sizeof *ranges);
+    struct attune_run_query query = {.search = cli_value(cli, "search"),
+                                     .tag = cli_value(cli, "tag"),
+                                     .model = cli_value(cli, "model"),
+                                     .stop = cli_value(cli, "stop"),
+                                     .since = cli_value(cli, "since"),
+                                     .until = cli_value(cli, "until"),
+                                     .ranges = ranges,
+                                     .n_ranges = n};
+    int status = CLI_OK;
+
+    if (!ranges) {
+        return cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
+    }
+    for (size_t i = 0; status == CLI_OK && i < n; i++) {
+        status = read_range(cli, &ranges[i], cli_value_at(cli, "where", i));
+    }
+    if (status == CLI_OK) {
+        status = list(cli, &query);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free((char *)ranges[i].name);
+    }
+    free(ranges);
+    return status;
+}
+
 const struct cmd_ops cmd_sessions = {
     .name = "sessions",
-    .args = "[--search WORDS]",
-    .help = "what was saved",
+    .args = "[--search WORDS] [--tag T] [--where NAME=LOW..HIGH]",
+    .help = "what was saved, or what of it a search names",
     .groups = CLI_DB,
     .options = options,
     .run = run,

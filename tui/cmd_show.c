@@ -62,6 +62,12 @@ static int print_run(struct cli *cli, struct attune_store *store, const struct a
     if (r->fast) {
         print_field(cli, "exact", "no: made with --fast");
     }
+    if (*r->tags) {
+        print_field(cli, "tags", r->tags);
+    }
+    if (*r->note) {
+        print_field(cli, "note", r->note);
+    }
     fputs("\nprompt\n", cli->out);
     cli_print_text(cli, r->prompt_text, r->prompt_text_len);
     fputs("\n\noutput\n", cli->out);
@@ -86,6 +92,11 @@ static int print_session(struct cli *cli, const struct attune_run_record *runs, 
         cli_print_line(cli, r->prompt_text, r->prompt_text_len, 40);
         fputs(" | ", cli->out);
         cli_print_line(cli, r->output, r->output_len, 40);
+        if (*r->tags) {
+            fputs("  [", cli->out);
+            cli_print_line(cli, r->tags, strlen(r->tags), 60);
+            fputc(']', cli->out);
+        }
         fputc('\n', cli->out);
     }
     if (cli->json) {

@@ -20,7 +20,9 @@ tui_parts += \
 	%D%/cmd_detokenize.c \
 	%D%/cmd_hidden.c \
 	%D%/cmd_logits.c \
+	%D%/cmd_mark.c \
 	%D%/cmd_models.c \
+	%D%/cmd_note.c \
 	%D%/cmd_tokenize.c
 tui_parts += \
 	%D%/cmd_compose.c \

@@ -20,6 +20,7 @@
 #include <attune/prompt.h>
 #include <attune/budget.h>
 #include <attune/store.h>
+#include <attune/mark.h>
 #include <attune/run.h>
 
 #endif

@@ -50,6 +50,8 @@ struct attune_run_record {
     char *output;          /* joined bytes of the steps, cut before a stop text */
     size_t output_len;
     size_t n_steps;
+    char *tags,
+        *note; /* reading: the run's own (attune/mark.h), tags by name with a blank between */
 };
 void attune_run_record_done(struct attune_run_record *record);
 
@@ -64,12 +66,24 @@ int attune_store_end_run(struct attune_store *store, int64_t run, enum attune_st
                          const char *output, size_t output_len, struct attune_error *err);
 
 /* Reading. */
-struct attune_run_query { /* zero: everything, newest first */
+struct attune_run_range { /* a param of the chain by name, or seed, max_tokens, tokens, first_step
+                           */
+    const char *name;
+    double low, high; /* both included */
+};
+struct attune_run_query { /* zero: everything; what is given has to hold together */
     const char *session;
-    const char
-        *search; /* words looked for in prompts and outputs: all of them, each by its beginning */
+    const char *search; /* words looked for in prompts, outputs and notes: all of them, each by its
+                           beginning */
+    const char *tag;    /* on the run, on a step of it or on its session */
+    const char *model;  /* a part of the model's name */
+    const char *stop;   /* "length", "eos", ...; "none": it was cut off or is still running */
+    const char *since, *until;             /* dates or beginnings of dates, both included */
+    const struct attune_run_range *ranges; /* [n_ranges] */
+    size_t n_ranges;
     size_t limit, offset; /* limit 0: no limit */
 };
+/* The newest first: in the order in which they came here, whatever a clock said. */
 int attune_store_list(struct attune_store *store, const struct attune_run_query *query,
                       struct attune_run_record **out, size_t *n, struct attune_error *err);
 void attune_run_records_free(struct attune_run_record *records, size_t n);
@@ -84,9 +98,14 @@ struct attune_session_row {
     char *name;
     char *created, *updated; /* updated: when its newest run began */
     size_t n_runs;
+    char *tags, *note; /* its own */
+    int64_t *matches;  /* [n_matches] its runs that the query names, newest first; none
+                        where it names all */
+    size_t n_matches;
 };
-/* Newest first. search: words in its name, or in a prompt or an output of its runs. */
-int attune_store_sessions(struct attune_store *store, const char *search,
+/* Those with a run that the query names (NULL or zero: all), and where it is words alone those with
+ * them in their name or note. The newest first. Limit and offset are not looked at. */
+int attune_store_sessions(struct attune_store *store, const struct attune_run_query *query,
                           struct attune_session_row **out, size_t *n, struct attune_error *err);
 void attune_session_rows_free(struct attune_session_row *rows, size_t n);
 

@@ -28,8 +28,10 @@ one_line() {
     ok "one line and nothing else" $?
 }
 
-echo "1..33"
+echo "1..51"
 try 0 '[]' sessions --json
+try 0 'nothing was saved there yet' sessions --db "$dir/missing.db"
+one_line
 [ ! -e "$ATTUNE_DB" ]; ok "looking makes no database" $?
 try 1 'nothing was saved there yet' show 1
 one_line
@@ -59,6 +61,25 @@ try 1 'no session nobody' show nobody
 try 1 'no run 99' rm 99
 try 2 'wants a whole number' replay 1 --run x
 try 2 'usage: attune show ID' show
+try 0 'films  1  tag  good' mark 1 +good also
+try 0 'films  1:2  bookmark  the turn' mark 1:2 --bookmark 'the turn'
+try 0 '{"note":"zebra at night"}' note 1 'zebra at night' --json
+try 0 'zebra at night' note 1
+try 0 '"matches":[1]' sessions --json --search 'zebra wonder'
+try 0 'found in 1' sessions --tag good
+try 0 '[]' sessions --tag bad --json
+try 0 '"matches":[1]' sessions --where temperature=0..0.7 --where tokens=3 --stop length --since 2020 --json
+try 2 'wants NAME=LOW..HIGH' sessions --where temperature
+try 1 'runs have no number heat' sessions --where heat=1
+try 0 'tags       also good' show 1
+"$ATTUNE_BIN" export films >"$dir/marked.json"
+"$ATTUNE_BIN" import "$dir/marked.json" --db "$dir/other.db" >"$dir/out" 2>"$dir/err" &&
+    "$ATTUNE_BIN" export films --db "$dir/other.db" | cmp - "$dir/marked.json" >>"$dir/out" 2>&1
+ok "marks go out and come back with the session" $?
+try 0 'films  1  tag  also' mark 1 -good
+! grep -qF 'tag  good' "$dir/out"; ok "a tag is taken off" $?
+try 1 'run 1 has no step 7' mark 1:7 +x
+try 0 '{"note":""}' note 1 '' --json
 printf '{"format":"attune session","version":2}' >"$dir/newer.json"
 try 1 'a newer attune wrote it' import "$dir/newer.json"
 try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"

@@ -1,6 +1,6 @@
 #include <config.h>
 
-#include <attune/store.h>
+#include <attune/mark.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,36 +261,74 @@ static void a_killed_program_loses_one_step_at_most(void **state)
     }
 }
 
-static void an_older_schema_is_brought_forward_after_a_backup(void **state)
+/* A file as schema `version` made it; its dump is in the goldens. */
+static void make_older(int version)
 {
     char sql[1 << 16], name[1024];
-    struct attune_store *store;
-    struct attune_run_record *found;
-    struct attune_run_query query = {.search = "wonderful"};
-    struct attune_error err;
-    size_t n;
     FILE *f;
 
-    snprintf(name, sizeof name, "%s/store/schema-1.sql", getenv("ATTUNE_GOLDEN"));
+    snprintf(name, sizeof name, "%s/store/schema-%d.sql", getenv("ATTUNE_GOLDEN"), version);
     f = fopen(name, "rb");
     assert_non_null(f);
     sql[fread(sql, 1, sizeof sql - 1, f)] = '\0';
     fclose(f);
     tell(sql);
-    assert_int_equal(ask("PRAGMA user_version"), 1);
+    assert_int_equal(ask("PRAGMA user_version"), version);
+}
+
+static void brought_forward(int version, int n_runs)
+{
+    struct attune_run_query query = {.search = "wonderful"};
+    struct attune_place place = {.run = 1};
+    struct attune_run_record *found;
+    struct attune_store *store;
+    struct attune_error err;
+    char backup[64];
+    size_t n;
+
+    make_older(version);
     store = made_store(path, ATTUNE_STORE_READ);
     assert_int_equal(attune_store_list(store, &query, &found, &n, &err), 0);
     assert_int_equal(n, 1);
     assert_int_equal(found[0].n_steps, 3);
-    assert_string_equal(found[0].session, "first");
     attune_run_records_free(found, n);
     attune_store_close(store);
-    assert_int_equal(ask("PRAGMA user_version"), 2);
+    assert_int_equal(ask("PRAGMA user_version"), 3);
     assert_true(ask("PRAGMA integrity_check"));
-    assert_int_equal(access("store-test.db.backup-v1", F_OK), 0);
-    assert_int_equal(rename("store-test.db.backup-v1", path), 0);
-    assert_int_equal(ask("PRAGMA user_version"), 1);
-    assert_int_equal(ask("SELECT count(*) FROM run_step"), 3);
+    assert_int_equal(ask("SELECT count(*) FROM run"), n_runs);
+    store = made_store(path, ATTUNE_STORE_WRITE);
+    assert_int_equal(attune_store_mark(store, &place, ATTUNE_MARK_NOTE, "zebra", true, &err), 0);
+    assert_int_equal(attune_store_remove_run(store, 1, &err), 0);
+    attune_store_close(store);
+    tell("INSERT INTO run_words (run_words) VALUES ('integrity-check')");
+    snprintf(backup, sizeof backup, "store-test.db.backup-v%d", version);
+    assert_int_equal(access(backup, F_OK), 0);
+    remove(path);
+    assert_int_equal(rename(backup, path), 0);
+    assert_int_equal(ask("PRAGMA user_version"), version);
+    assert_int_equal(ask("SELECT count(*) FROM run"), n_runs);
+}
+
+static void schema_1_is_brought_forward_after_a_backup(void **state)
+{
+    brought_forward(1, 1);
+}
+
+static void schema_2_is_brought_forward_after_a_backup(void **state)
+{
+    brought_forward(2, 2);
+}
+
+/* Where the file cannot be brought forward, it is not read as something it is not. */
+static void an_older_schema_that_cannot_be_written_is_refused(void **state)
+{
+    if (geteuid() == 0) {
+        return; /* nothing is unwritable then */
+    }
+    make_older(2);
+    assert_int_equal(chmod(path, 0400), 0);
+    refused(ATTUNE_STORE_READ, ATTUNE_UNSUPPORTED, "older schema 2");
+    refused(ATTUNE_STORE_WRITE, ATTUNE_IO, "cannot be written");
 }
 
 int main(void)
@@ -306,7 +344,9 @@ int main(void)
             reading_goes_on_while_another_writes_and_on_a_file_that_cannot_be_written, fresh,
             fresh),
         cmocka_unit_test_setup_teardown(a_killed_program_loses_one_step_at_most, fresh, fresh),
-        cmocka_unit_test_setup_teardown(an_older_schema_is_brought_forward_after_a_backup, fresh,
+        cmocka_unit_test_setup_teardown(schema_1_is_brought_forward_after_a_backup, fresh, fresh),
+        cmocka_unit_test_setup_teardown(schema_2_is_brought_forward_after_a_backup, fresh, fresh),
+        cmocka_unit_test_setup_teardown(an_older_schema_that_cannot_be_written_is_refused, fresh,
                                         fresh),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
