@@ -1,5 +1,5 @@
 /* Attention maps on demand, from the queries and keys that the context kept: rows are computed by
- * what the forward pass uses (forward_weights), a block at a time, and only the caller's slice is
+ * what the forward pass uses (attend_weights), a block at a time, and only the caller's slice is
  * written. */
 #include <config.h>
 
@@ -7,34 +7,43 @@
 
 #include <string.h>
 
-#include "engine/context.h"
+#include "engine/attend.h"
 
-static int check_kind(const struct attune_context *ctx, enum attune_stack kind,
-                      struct attune_error *err)
+static int find_relation(const struct attune_context *ctx, enum attune_stack kind,
+                         struct relation *out, struct attune_error *err)
 {
-    if (kind != ATTUNE_STACK_SELF) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                                "a decoder has self-attention only: ask for 'self', not '%s'",
-                                attune_stack_text(kind));
-    }
+    bool two = ctx->encoder.capacity > 0;
+    const struct side *side = context_side(ctx, kind);
+
     if (!ctx->keep_queries) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                 "this context does not keep queries: attention is not there");
     }
+    if (kind == ATTUNE_STACK_CROSS && two) {
+        *out = attend_cross(&ctx->main, &ctx->encoder);
+        return ATTUNE_OK;
+    }
+    if (!side) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "%.80s has no attention '%s': ask for %s",
+                                ctx->model->info.name, attune_stack_text(kind),
+                                two ? "encoder, decoder or cross" : "'self'");
+    }
+    *out = attend_self(side);
     return ATTUNE_OK;
 }
 
 int attune_attention_shape(struct attune_attention_shape *out, const struct attune_context *ctx,
                            enum attune_stack kind, struct attune_error *err)
 {
-    int status = check_kind(ctx, kind, err);
+    struct relation rel;
+    int status = find_relation(ctx, kind, &rel, err);
 
     if (status == ATTUNE_OK) {
         *out = (struct attune_attention_shape){
-            .n_layers = ctx->recipe->decoder.n_layers,
-            .n_heads = ctx->recipe->n_heads,
-            .n_queries = ctx->n,
-            .n_keys = ctx->n,
+            .n_layers = rel.from->stack->n_layers,
+            .n_heads = rel.from->stack->n_heads,
+            .n_queries = rel.from->n,
+            .n_keys = rel.to->n,
         };
     }
     return status;
@@ -42,6 +51,7 @@ int attune_attention_shape(struct attune_attention_shape *out, const struct attu
 
 struct slice {
     const struct attune_context *ctx;
+    struct relation rel;
     int layer, head;
     size_t q0, nq, k0, nk;
     float *out; /* [nq, nk] */
@@ -50,16 +60,16 @@ struct slice {
 static void fill_rows(void *arg, int part, int n_parts)
 {
     const struct slice *s = arg;
-    size_t ld = s->ctx->capacity, n_blocks = (s->nq + QUERY_BLOCK - 1) / QUERY_BLOCK;
+    size_t ld = context_longest(s->ctx), n_blocks = (s->nq + QUERY_BLOCK - 1) / QUERY_BLOCK;
     float *weights = s->ctx->scores + (size_t)part * QUERY_BLOCK * ld; /* [QUERY_BLOCK, N] */
 
     for (size_t block = (size_t)part; block < n_blocks; block += (size_t)n_parts) {
         size_t first = block * QUERY_BLOCK,
                rows = s->nq - first < QUERY_BLOCK ? s->nq - first : QUERY_BLOCK;
 
-        forward_weights(s->ctx, s->layer, s->head, s->q0 + first, rows, weights, ld);
+        attend_weights(s->ctx, &s->rel, s->layer, s->head, s->q0 + first, rows, weights, ld);
         for (size_t i = 0; i < rows; i++) {
-            size_t seen = s->q0 + first + i + 1; /* keys this query may see */
+            size_t seen = attend_keys(&s->rel, s->q0 + first + i);
             size_t n = seen <= s->k0 ? 0 : seen - s->k0 < s->nk ? seen - s->k0 : s->nk;
             float *row = s->out + (first + i) * s->nk;
 
@@ -73,22 +83,34 @@ int attune_attention_slice(struct attune_context *ctx, enum attune_stack kind, i
                            size_t q0, size_t nq, size_t k0, size_t nk, float *out,
                            struct attune_error *err)
 {
-    struct slice slice = {ctx, layer, head, q0, nq, k0, nk, out};
-    const struct recipe *r = ctx->recipe;
-    int status = check_kind(ctx, kind, err);
+    struct slice slice = {.ctx = ctx,
+                          .layer = layer,
+                          .head = head,
+                          .q0 = q0,
+                          .nq = nq,
+                          .k0 = k0,
+                          .nk = nk,
+                          .out = out};
+    struct attune_attention_shape shape;
+    int status = find_relation(ctx, kind, &slice.rel, err);
 
+    if (status == ATTUNE_OK) {
+        status = attune_attention_shape(&shape, ctx, kind, err);
+    }
     if (status != ATTUNE_OK) {
         return status;
     }
-    if (layer < 0 || layer >= r->decoder.n_layers || head < 0 || head >= r->n_heads) {
+    if (layer < 0 || layer >= shape.n_layers || head < 0 || head >= shape.n_heads) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                 "layer %d, head %d: there are layers 0 to %d, heads 0 to %d", layer,
-                                head, r->decoder.n_layers - 1, r->n_heads - 1);
+                                head, shape.n_layers - 1, shape.n_heads - 1);
     }
-    if (q0 > ctx->n || nq > ctx->n - q0 || k0 > ctx->n || nk > ctx->n - k0) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                                "queries %zu to %zu, keys %zu to %zu: the context holds %zu", q0,
-                                q0 + nq, k0, k0 + nk, ctx->n);
+    if (q0 > shape.n_queries || nq > shape.n_queries - q0 || k0 > shape.n_keys ||
+        nk > shape.n_keys - k0) {
+        return attune_error_set(
+            err, ATTUNE_ARGUMENT, 0,
+            "queries %zu to %zu, keys %zu to %zu: the context holds %zu and %zu", q0, q0 + nq, k0,
+            k0 + nk, shape.n_queries, shape.n_keys);
     }
     if (nq <= QUERY_BLOCK) {
         fill_rows(&slice, 0, 1); /* one block: done before anybody would be awake */

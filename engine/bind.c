@@ -13,6 +13,7 @@
 
 struct binder {
     struct recipe *recipe;
+    const struct stack *stack; /* whose sizes count */
     const struct family_ops *family;
     struct checkpoint *cp;
     bool header_only;
@@ -25,27 +26,36 @@ struct rows {
     size_t n, total, first, run, stride;
 };
 
-static size_t size_of(const struct recipe *r, enum bind_dim dim)
+static size_t size_of(const struct binder *bd, enum bind_dim dim)
 {
+    const struct recipe *r = bd->recipe;
+    const struct stack *stack = bd->stack;
     const size_t sizes[DIM_COUNT] = {
         [DIM_NONE] = 1,
         [DIM_MODEL] = (size_t)r->d_model,
-        [DIM_HEADS] = (size_t)r->n_heads * (size_t)r->head_dim,
-        [DIM_KV] = (size_t)r->n_kv_heads * (size_t)r->head_dim,
-        [DIM_FF] = (size_t)r->d_ff,
+        [DIM_EMBEDDING] = (size_t)r->d_embedding,
+        [DIM_HEADS] = (size_t)stack->n_heads * (size_t)stack->head_dim,
+        [DIM_KV] = (size_t)stack->n_kv_heads * (size_t)stack->head_dim,
+        [DIM_FF] = (size_t)stack->d_ff,
         [DIM_VOCAB] = (size_t)r->n_vocab,
         [DIM_POSITIONS] = (size_t)r->n_context + (size_t)r->position_offset,
-        [DIM_HEAD] = (size_t)r->head_dim,
+        [DIM_HEAD] = (size_t)stack->head_dim,
         [DIM_ROTARY_HALF] = (size_t)r->rotary_dims / 2,
+        [DIM_SEGMENTS] = (size_t)r->n_segments,
+        [DIM_BUCKETS] = (size_t)r->relative_buckets,
+        [DIM_EACH_HEAD] = (size_t)stack->n_heads,
+        [DIM_LABELS] = (size_t)r->n_labels,
+        [DIM_TWO] = 2,
     };
 
     return sizes[dim];
 }
 
-static struct rows rows_of(const struct recipe *r, const struct binding *b)
+static struct rows rows_of(const struct binder *bd, const struct binding *b)
 {
-    size_t q = size_of(r, DIM_HEADS), kv = size_of(r, DIM_KV), head = size_of(r, DIM_HEAD);
-    size_t n = size_of(r, b->rows), shared = q / (size_t)r->n_kv_heads; /* rows of q in a group */
+    size_t q = size_of(bd, DIM_HEADS), kv = size_of(bd, DIM_KV), head = size_of(bd, DIM_HEAD);
+    size_t n = size_of(bd, b->rows),
+           shared = q / (size_t)bd->stack->n_kv_heads; /* rows of q in a group */
 
     switch (b->part) {
     case PART_Q: return (struct rows){n, q + 2 * kv, 0, n, n};
@@ -292,7 +302,7 @@ static int add_one(struct binder *bd, const float **weights, size_t n)
 static int bind_vector(struct binder *bd, const float **out, const struct binding *b, int layer,
                        bool bias)
 {
-    struct rows rows = rows_of(bd->recipe, b);
+    struct rows rows = rows_of(bd, b);
     uint64_t want[1] = {rows.total};
     struct tensor *t = look_up(bd, b, layer, bias);
     int status;
@@ -316,8 +326,8 @@ static int bind_vector(struct binder *bd, const float **out, const struct bindin
 
 static int bind_matrix(struct binder *bd, struct matrix *out, const struct binding *b, int layer)
 {
-    struct rows rows = rows_of(bd->recipe, b);
-    size_t cols = size_of(bd->recipe, b->cols);
+    struct rows rows = rows_of(bd, b);
+    size_t cols = size_of(bd, b->cols);
     bool in_out = (b->flags & BIND_IN_OUT) && !bd->cp->settings.gguf;
     uint64_t want[2] = {in_out ? cols : rows.total, in_out ? rows.total : cols};
     struct tensor *t = look_up(bd, b, layer, false);
@@ -376,37 +386,63 @@ static int bind_one(struct binder *bd, void *place, const struct binding *b, int
 
 static int bind_layers(struct binder *bd, struct stack *stack, const struct binding *b)
 {
-    struct tensor *beyond = look_up(bd, b, stack->n_layers, false);
+    bool shared = stack->n_groups != stack->n_layers;
+    struct tensor *beyond = look_up(bd, b, stack->n_groups, false);
     int status = ATTUNE_OK;
 
     if (beyond) {
         return attune_error_set(bd->err, ATTUNE_FORMAT, 0,
-                                "%s: tensor %.64s lies beyond the %d layers that %s has",
-                                beyond->file, beyond->name, stack->n_layers, bd->cp->settings.file);
+                                "%s: tensor %.64s lies beyond the %d %s that %s has", beyond->file,
+                                beyond->name, stack->n_groups,
+                                shared ? "groups of layers" : "layers", bd->cp->settings.file);
     }
     for (int layer = 0; layer < stack->n_layers && status == ATTUNE_OK; layer++) {
-        status = bind_one(bd, &stack->layers[layer], b, layer);
+        status = bind_one(bd, &stack->layers[layer], b,
+                          (int)((long)layer * stack->n_groups / stack->n_layers));
     }
     return status;
 }
 
-int bind_table(struct recipe *recipe, const struct family_ops *family, struct checkpoint *cp,
-               bool header_only, struct attune_progress *progress, struct attune_error *err)
+static int bind_row(struct binder *bd, const struct binding *b)
 {
-    struct binder bd = {recipe, family, cp, header_only, err};
-    struct stack *stack = &recipe->decoder;
+    struct recipe *recipe = bd->recipe;
+    bool encoder = b->place == BIND_ENCODER || b->place == BIND_ENCODER_LAYER;
+    struct stack *stack = encoder ? &recipe->encoder : &recipe->main;
+
+    bd->stack = stack;
+    switch (b->place) {
+    case BIND_STACK:
+    case BIND_ENCODER: return bind_one(bd, stack, b, 0);
+    case BIND_LAYER:
+    case BIND_ENCODER_LAYER: return bind_layers(bd, stack, b);
+    default: return bind_one(bd, recipe, b, 0);
+    }
+}
+
+/* Not in this format, of the head of another class, or a head that is the embedding. */
+static bool unwanted(const struct binder *bd, const struct binding *b, unsigned outputs)
+{
+    size_t output = (b->offset - offsetof(struct recipe, outputs)) / sizeof(struct output);
+
+    return !name_of(bd, b) || (b->flags & BIND_UNTIED && bd->recipe->tied) ||
+           (b->place == BIND_OUTPUT && !(outputs >> output & 1));
+}
+
+int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned outputs,
+               struct checkpoint *cp, bool header_only, struct attune_progress *progress,
+               struct attune_error *err)
+{
+    struct binder bd = {recipe, &recipe->main, family, cp, header_only, err};
     int status = ATTUNE_OK;
 
     for (const struct binding *b = family->bindings; b->kind && status == ATTUNE_OK; b++) {
-        if (!name_of(&bd, b) || (b->flags & BIND_UNTIED && recipe->tied)) {
+        if (unwanted(&bd, b, outputs)) {
             continue;
         }
         if (progress && atomic_load(&progress->cancel)) {
             return attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled", cp->shown);
         }
-        status = b->place == BIND_LAYER
-                     ? bind_layers(&bd, stack, b)
-                     : bind_one(&bd, b->place == BIND_STACK ? (void *)stack : recipe, b, 0);
+        status = bind_row(&bd, b);
     }
     return status;
 }

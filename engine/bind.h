@@ -4,9 +4,11 @@
 
 #include "engine/family.h"
 
-/* The recipe's numbers are set and its layers allocated. A tensor that is missing or of another
- * shape is an error that names file, tensor, and both shapes. */
-int bind_table(struct recipe *recipe, const struct family_ops *family, struct checkpoint *cp,
-               bool header_only, struct attune_progress *progress, struct attune_error *err);
+/* The recipe's numbers are set and its layers allocated; outputs: bits of those that are wanted. A
+ * tensor that is missing or of another shape is an error that names file, tensor, and both shapes.
+ */
+int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned outputs,
+               struct checkpoint *cp, bool header_only, struct attune_progress *progress,
+               struct attune_error *err);
 
 #endif

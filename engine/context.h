@@ -1,10 +1,10 @@
 /* A context from the inside: its arena, laid out once, and what the forward pass does to it.
  *
- *   keys, values [L, G, N, D]    queries [L, H, N, D] (rotated, as they met the keys)
- *   final [N, d] after the last norm; hidden [L + 1, N, d] if asked for
+ *   a side is a stack at work on its tokens: the decoder or the encoder alone is `main`; an
+ *   encoder-decoder has its encoder beside it, and main's cross-attention reads that side
  *
- * N positions, d d_model, H query heads, G key/value heads, D head_dim, F d_ff, C tokens a chunk, L
- * layers. */
+ * N positions, d d_model, e d_embedding, H query heads, G key/value heads, D head_dim, F d_ff, C
+ * tokens a chunk, L layers. */
 #ifndef ATTUNE_ENGINE_CONTEXT_H
 #define ATTUNE_ENGINE_CONTEXT_H
 
@@ -16,48 +16,76 @@
 
 enum { CHUNK = 256, QUERY_BLOCK = 16, WIDE_ROWS = 64 };
 
+struct kept {             /* one attention of every layer: queries as they met the keys (rotated) */
+    float *keys, *values; /* [L, G, N of the side that is read, D] */
+    float *queries;       /* [L, H, N, D]; [1, H, N, D] if they are not kept */
+};
+
+struct side {
+    const struct stack *stack;
+    size_t capacity, n; /* N, and the positions that are filled */
+    size_t n_keys; /* positions that have keys: while a chunk is at work, those of the chunk too */
+    size_t n_rotary;         /* rows of the rotary table that are filled */
+    attune_token *tokens;    /* [N] */
+    uint8_t *types, *padded; /* [N] type ids; 1: padding */
+    bool masked;             /* some token is padding */
+    struct kept self, cross;
+    float *final;    /* [N, d] after the last norm */
+    float *hidden;   /* [L + 1, N, d] if asked for */
+    float *rotary;   /* [N, rotary_dims / 2, 2] cosine and sine */
+    float *slopes;   /* [H] ALiBi; 0 without */
+    float *relative; /* [H, 2N]: what key k adds for query q stands at N - 1 + k - q */
+};
+
 struct attune_context {
     const struct attune_model *model;
     const struct recipe *recipe;
     const struct kernel_ops *kernel;
     struct team *team;
     bool fast, keep_queries, keep_hidden;
-    size_t capacity, n; /* N, and the positions that are filled */
-    size_t n_rotary;    /* rows of the rotary table that are filled */
     struct attune_context_stats stats;
 
     void *arena;
     size_t arena_bytes;
-    attune_token *tokens; /* [N] */
-    float *keys, *values; /* [L, G, N, D] */
-    float *queries;       /* [L, H, N, D]; [H, N, D] if they are not kept */
-    float *final, *hidden;
-    float *rotary; /* [N, rotary_dims / 2, 2] cosine and sine */
-    float *slopes; /* [H] ALiBi; 0 without */
+    struct side main, encoder;
 
-    /* One chunk on its way through a layer. */
-    float *x, *h, *h2;  /* [C, d] residual stream; what enters attention; what enters the MLP */
+    /* One chunk on its way through a layer; w is the larger of d and e. */
+    size_t chunk;       /* C */
+    float *x, *h, *h2;  /* [C, w] residual stream; what enters attention; what enters the MLP */
     float *q, *k, *v;   /* [C, H*D], [C, G*D] */
     float *heads;       /* [C, H*D] what the heads say */
-    float *sum;         /* [C, d] output of a block before it is added */
+    float *sum;         /* [C, w] output of a block before it is added */
     float *up, *gate;   /* [C, F] */
     float *scores;      /* [threads, QUERY_BLOCK, N] */
     float *wide;        /* [threads, rows a product widens at once, longest row] */
     size_t wide_floats; /* a thread's share of it */
 };
 
-/* Evaluates tokens[n .. n+count-1] (count <= C), already stored. On ATTUNE_CANCELLED nothing
- * counts. */
-int forward(struct attune_context *ctx, size_t count, struct attune_progress *progress,
-            struct attune_error *err);
+/* Evaluates side->tokens[n .. n+count-1] (count <= C, all of them where the stack is not causal),
+ * already stored. On ATTUNE_CANCELLED nothing counts. */
+int forward(struct attune_context *ctx, struct side *side, size_t count,
+            struct attune_progress *progress, struct attune_error *err);
 
-/* y [count, rows] (+ bias) = M x for count rows of x, the rows of M shared among the threads. */
-void forward_product(struct attune_context *ctx, const struct matrix *m, float *y, size_t ldy,
-                     const float *x, size_t ldx, size_t count);
+/* Keys and values of main's cross-attention from what the encoder holds. */
+void forward_memory(struct attune_context *ctx);
 
-/* Attention weights of queries q0 .. q0+rows-1 (rows <= QUERY_BLOCK) of a head into out, row i of
- * length q0 + i + 1 at out + i * ld: what the forward pass itself uses. */
-void forward_weights(const struct attune_context *ctx, int layer, int head, size_t q0, size_t rows,
-                     float *out, size_t ld);
+/* out [count, width] = norm(x), or x itself where there is no such norm. out may be x. */
+void forward_norm(struct attune_context *ctx, float *out, const float *x, size_t width,
+                  const struct norm *norm, size_t count);
+
+/* Which of the two sides an output, a hidden state or a map of this name is about; NULL: there is
+ * none. */
+const struct side *context_side(const struct attune_context *ctx, enum attune_stack stack);
+
+/* The larger N of the two sides: how long a row of weights can be. */
+static inline size_t context_longest(const struct attune_context *ctx)
+{
+    return ctx->main.capacity > ctx->encoder.capacity ? ctx->main.capacity : ctx->encoder.capacity;
+}
+
+static inline bool matrix_there(const struct matrix *m)
+{
+    return m->type != NULL;
+}
 
 #endif

@@ -3,12 +3,14 @@
 
 #include "engine/family.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/bind.h"
 #include "engine/gguf.h"
+#include "engine/quant.h"
 
 #define FAMILY(name) extern const struct family_ops family_##name;
 #include "engine/tables.inc"
@@ -73,6 +75,52 @@ const struct family_ops *family_find(const struct settings *cfg, struct attune_e
     return NULL;
 }
 
+/* The ends of the names of classes, and what stands on top of such a model. */
+static const struct {
+    const char *end;
+    unsigned outputs;
+} classes[] = {
+    {"ForMaskedLM", FAMILY_OUTPUT(TOKENS)},
+    {"ForCausalLM", FAMILY_OUTPUT(TOKENS)},
+    {"LMHeadModel", FAMILY_OUTPUT(TOKENS)},
+    {"ForConditionalGeneration", FAMILY_OUTPUT(TOKENS)},
+    {"MarianMTModel", FAMILY_OUTPUT(TOKENS)},
+    {"ForPreTraining", FAMILY_OUTPUT(TOKENS) | FAMILY_OUTPUT(NEXT_SENTENCE)},
+    {"ForNextSentencePrediction", FAMILY_OUTPUT(NEXT_SENTENCE)},
+    {"ForQuestionAnswering", FAMILY_OUTPUT(SPAN)},
+    {"ForSequenceClassification", FAMILY_OUTPUT(LABELS)},
+    {"ForTokenClassification", FAMILY_OUTPUT(TOKEN_LABELS)},
+    {"Model", FAMILY_OUTPUT(POOLED)},
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+unsigned family_outputs(struct settings *cfg, const struct family_ops *family)
+{
+    const char *name = settings_text(cfg, "architectures/0", "");
+    unsigned can = family->outputs ? family->outputs : FAMILY_OUTPUT(TOKENS);
+
+    for (size_t i = 0; !cfg->gguf && i < sizeof classes / sizeof *classes; i++) {
+        if (ends_with(name, classes[i].end)) {
+            if (classes[i].outputs & ~can && can != FAMILY_OUTPUT(TOKENS)) {
+                break;
+            }
+            return classes[i].outputs & can ? classes[i].outputs & can : can;
+        }
+    }
+    if (!cfg->gguf && name[0] && can != FAMILY_OUTPUT(TOKENS)) {
+        settings_fail(cfg, ATTUNE_UNSUPPORTED, "architectures/0",
+                      "names a class whose head is not supported");
+    }
+    return cfg->gguf && can & FAMILY_OUTPUT(POOLED) ? FAMILY_OUTPUT(POOLED)
+                                                    : can & FAMILY_OUTPUT(TOKENS);
+}
+
 enum activation family_activation(struct settings *cfg, const char *keys, const char *absent)
 {
     static const struct {
@@ -122,30 +170,24 @@ int family_vocabulary(struct settings *cfg, const struct checkpoint *cp)
     return settings_int(cfg, "vocab_size .vocab_size", absent, 1, MAX_ROWS);
 }
 
-void family_shape(struct recipe *out, struct settings *cfg, const struct checkpoint *cp,
-                  const struct family_keys *keys)
+/* What a stack has of its own, and whether its heads can be so many. */
+static void read_stack(struct stack *out, const struct recipe *recipe, struct settings *cfg,
+                       const struct family_keys *keys)
 {
-    *out = (struct recipe){
-        .kind = ATTUNE_DECODER, .embedding_scale = 1, .logit_scale = 1, .rotary_scale = 1};
-    out->decoder.n_layers = settings_int(cfg, keys->n_layers, SETTINGS_WANTED, 1, MAX_LAYERS);
-    out->d_model = settings_int(cfg, keys->d_model, SETTINGS_WANTED, 1, MAX_WIDTH);
+    out->n_layers = settings_int(cfg, keys->n_layers, SETTINGS_WANTED, 1, MAX_LAYERS);
     out->n_heads = settings_int(cfg, keys->n_heads, SETTINGS_WANTED, 1, MAX_HEADS);
-    out->n_context =
-        settings_int(cfg, keys->n_context,
-                     keys->context_absent ? keys->context_absent : SETTINGS_WANTED, 1, MAX_ROWS);
-    out->n_vocab = family_vocabulary(cfg, cp);
     out->n_kv_heads = keys->n_kv_heads
                           ? settings_int(cfg, keys->n_kv_heads, out->n_heads, 1, MAX_HEADS)
                           : out->n_heads;
     out->d_ff = settings_int(cfg, keys->d_ff,
-                             keys->ff_factor ? keys->ff_factor * out->d_model : SETTINGS_WANTED, 1,
-                             4 * MAX_WIDTH);
+                             keys->ff_factor ? keys->ff_factor * recipe->d_model : SETTINGS_WANTED,
+                             1, 4 * MAX_WIDTH);
     if (keys->head_dim && settings_has(cfg, keys->head_dim)) {
         out->head_dim = settings_int(cfg, keys->head_dim, SETTINGS_WANTED, 1, MAX_HEADS);
-    } else if (out->d_model % out->n_heads) {
+    } else if (recipe->d_model % out->n_heads) {
         settings_fail(cfg, ATTUNE_FORMAT, keys->d_model, "does not divide among the heads");
     } else {
-        out->head_dim = out->d_model / out->n_heads;
+        out->head_dim = recipe->d_model / out->n_heads;
     }
     if (out->n_heads % out->n_kv_heads) {
         settings_fail(cfg, ATTUNE_FORMAT, keys->n_kv_heads, "does not divide the number of heads");
@@ -154,6 +196,83 @@ void family_shape(struct recipe *out, struct settings *cfg, const struct checkpo
         settings_fail(cfg, ATTUNE_FORMAT, keys->n_heads, "times the size of a head is absurd");
     }
     out->attention_scale = out->head_dim > 0 ? 1.0f / sqrtf((float)out->head_dim) : 1.0f;
+}
+
+void family_shape(struct recipe *out, struct settings *cfg, const struct checkpoint *cp,
+                  const struct family_keys *keys)
+{
+    *out = (struct recipe){
+        .kind = ATTUNE_DECODER,
+        .embedding_scale = 1,
+        .logit_scale = 1,
+        .rotary_scale = 1,
+        .decoder_start = ATTUNE_TOKEN_NONE,
+    };
+    out->d_model = settings_int(cfg, keys->d_model, SETTINGS_WANTED, 1, MAX_WIDTH);
+    out->d_embedding = out->d_model;
+    out->n_context =
+        settings_int(cfg, keys->n_context,
+                     keys->context_absent ? keys->context_absent : SETTINGS_WANTED, 1, MAX_ROWS);
+    out->n_vocab = family_vocabulary(cfg, cp);
+    read_stack(&out->main, out, cfg, keys);
+    out->main.causal = true;
+}
+
+int family_rows(const struct checkpoint *cp, const char *name)
+{
+    const struct tensor *t = checkpoint_find(cp, name);
+
+    return t && t->n_dims == 2 && t->shape[0] <= MAX_ROWS ? (int)t->shape[0] : 0;
+}
+
+static void read_labels(struct recipe *out, struct settings *cfg)
+{
+    const json_t *names = json_object_get(cfg->json, "id2label");
+    size_t n = json_object_size(names) ? json_object_size(names) : 2;
+    char key[24];
+
+    if (n > MAX_ROWS / 64) {
+        settings_fail(cfg, ATTUNE_FORMAT, "id2label", "has an absurd number of labels");
+        return;
+    }
+    out->n_labels = (int)n;
+    out->labels = pool_alloc(cfg->pool, n, sizeof *out->labels);
+    for (size_t i = 0; i < n && out->labels; i++) {
+        const char *name;
+
+        snprintf(key, sizeof key, "%zu", i);
+        name = json_string_value(json_object_get(names, key));
+        snprintf(key, sizeof key, "LABEL_%zu", i);
+        out->labels[i] = pool_text(cfg->pool, name ? name : key, strlen(name ? name : key));
+        if (!out->labels[i]) {
+            out->labels = NULL;
+        }
+    }
+    if (!out->labels) {
+        settings_fail(cfg, ATTUNE_MEMORY, "id2label", "does not fit into memory");
+    }
+}
+
+void family_encoder(struct recipe *out, struct settings *cfg, const struct checkpoint *cp)
+{
+    out->kind = ATTUNE_ENCODER;
+    out->main.causal = false;
+    out->norm = NORM_LAYER;
+    out->post_norm = true;
+    out->position = POSITION_LEARNED;
+    out->tied = cfg->gguf || family_tied(cfg, cp, true);
+    for (int i = 0; i < ATTUNE_OUTPUT_COUNT; i++) {
+        out->outputs[i].activation = i == ATTUNE_OUTPUT_TOKENS ? out->activation : ACT_TANH;
+    }
+    read_labels(out, cfg);
+}
+
+void family_two(struct recipe *out, struct settings *cfg, const struct family_keys *encoder,
+                const char *start_keys)
+{
+    out->kind = ATTUNE_SEQ2SEQ;
+    read_stack(&out->encoder, out, cfg, encoder);
+    out->decoder_start = settings_int(cfg, start_keys, SETTINGS_WANTED, 0, out->n_vocab - 1);
 }
 
 /* Llama 3.1's scaling as divisors of the frequencies: long waves are stretched by `factor`, short
@@ -207,8 +326,8 @@ void family_rotary(struct recipe *out, struct settings *cfg)
                       10000, 1e-3, 1e15);
     out->rotary_dims =
         settings_int(cfg, ".rope.dimension_count",
-                     out->rotary_dims ? out->rotary_dims : out->head_dim, 0, MAX_HEADS);
-    if (out->rotary_dims < 2 || out->rotary_dims % 2 || out->rotary_dims > out->head_dim) {
+                     out->rotary_dims ? out->rotary_dims : out->main.head_dim, 0, MAX_HEADS);
+    if (out->rotary_dims < 2 || out->rotary_dims % 2 || out->rotary_dims > out->main.head_dim) {
         settings_fail(cfg, ATTUNE_FORMAT,
                       "head_dim partial_rotary_factor hidden_size .rope.dimension_count",
                       "gives an impossible number of turning dimensions");
@@ -230,25 +349,75 @@ void family_rotary(struct recipe *out, struct settings *cfg)
     }
 }
 
+/* The table of "Attention is all you need", as transformers computes it: sines in the first half of
+ * a row, cosines in the second (modeling_marian.py). */
+static int compute_positions(struct recipe *recipe, struct stack *stack, struct checkpoint *cp,
+                             struct attune_error *err)
+{
+    size_t d = (size_t)recipe->d_model, half = (d + 1) / 2, n = (size_t)recipe->n_context;
+    float *table = pool_alloc(&cp->pool, n * d, sizeof *table); /* [n, d] */
+
+    if (!table) {
+        return checkpoint_no_memory(cp, err);
+    }
+    for (size_t t = 0; t < n; t++) {
+        for (size_t i = 0; i < d; i++) {
+            size_t pair = i < half ? i : i - half;
+            double angle = (double)t / pow(10000, 2.0 * (double)pair / (double)d);
+
+            table[t * d + i] = (float)(i < half ? sin(angle) : cos(angle));
+        }
+    }
+    stack->positions = (struct matrix){
+        .type = quant_by_dtype("F32"),
+        .rows = (int)n,
+        .cols = (int)d,
+        .row_bytes = d * sizeof *table,
+        .data = table,
+    };
+    return ATTUNE_OK;
+}
+
+static int build_stack(struct recipe *recipe, struct stack *stack, struct checkpoint *cp,
+                       bool header_only, struct attune_error *err)
+{
+    stack->layers = pool_alloc(&cp->pool, (size_t)stack->n_layers + 1, sizeof *stack->layers);
+    stack->n_groups = stack->n_groups ? stack->n_groups : stack->n_layers;
+    if (!stack->layers) {
+        return checkpoint_no_memory(cp, err);
+    }
+    return recipe->position == POSITION_SINUSOIDAL && stack->n_layers > 0 && !header_only
+               ? compute_positions(recipe, stack, cp, err)
+               : ATTUNE_OK;
+}
+
 int family_build(struct recipe *out, const struct family_ops *family, struct checkpoint *cp,
                  bool header_only, struct attune_progress *progress, struct attune_error *err)
 {
     struct settings *cfg = &cp->settings;
+    struct matrix *head = &out->outputs[ATTUNE_OUTPUT_TOKENS].out;
+    unsigned outputs;
     int status;
 
     cfg->err = err;
     family->configure(out, cfg, cp);
+    outputs = family_outputs(cfg, family);
     if (cfg->status) {
         return cfg->status;
     }
-    out->decoder.layers =
-        pool_alloc(&cp->pool, (size_t)out->decoder.n_layers, sizeof *out->decoder.layers);
-    if (!out->decoder.layers) {
-        return checkpoint_no_memory(cp, err);
+    out->hidden_beyond = out->hidden_beyond ? out->hidden_beyond : out->main.n_layers;
+    status = build_stack(out, &out->main, cp, header_only, err);
+    if (status == ATTUNE_OK) {
+        status = build_stack(out, &out->encoder, cp, header_only, err);
     }
-    status = bind_table(out, family, cp, header_only, progress, err);
-    if (status == ATTUNE_OK && out->tied) {
-        out->head = out->embedding;
+    if (status == ATTUNE_OK) {
+        status = bind_table(out, family, outputs, cp, header_only, progress, err);
+    }
+    if (status == ATTUNE_OK && out->tied && outputs & FAMILY_OUTPUT(TOKENS)) {
+        const float *bias = head->bias;
+
+        *head = out->embedding;
+        head->bias = bias;
     }
     return status;
 }

@@ -11,13 +11,19 @@
 enum bind_dim {
     DIM_NONE,
     DIM_MODEL,       /* d */
-    DIM_HEADS,       /* H*D */
+    DIM_EMBEDDING,   /* e: rows of the embedding, d in most families */
+    DIM_HEADS,       /* H*D, here and below of the stack that the place is in */
     DIM_KV,          /* G*D */
     DIM_FF,          /* F */
     DIM_VOCAB,       /* V */
     DIM_POSITIONS,   /* positions and the offset before them */
     DIM_HEAD,        /* D */
     DIM_ROTARY_HALF, /* rotary_dims / 2 */
+    DIM_SEGMENTS,    /* type ids */
+    DIM_BUCKETS,     /* of relative positions */
+    DIM_EACH_HEAD,   /* H */
+    DIM_LABELS,      /* of the classification head */
+    DIM_TWO,         /* yes and no; start and end */
     DIM_COUNT
 };
 
@@ -28,10 +34,26 @@ enum bind_kind {
     BIND_VECTOR, /* const float * [rows] */
 };
 
-enum bind_place { BIND_RECIPE, BIND_STACK, BIND_LAYER }; /* the struct that offset counts from */
-#define AT_RECIPE(member) BIND_RECIPE, offsetof(struct recipe, member)
-#define AT_STACK(member)  BIND_STACK, offsetof(struct stack, member)
-#define AT_LAYER(member)  BIND_LAYER, offsetof(struct layer, member)
+/* The struct that offset counts from. Places of the encoder are those of an encoder-decoder; an
+ * encoder alone is the main stack. */
+enum bind_place {
+    BIND_RECIPE,
+    BIND_OUTPUT,
+    BIND_STACK,
+    BIND_LAYER,
+    BIND_ENCODER,
+    BIND_ENCODER_LAYER
+};
+#define AT_RECIPE(member)        BIND_RECIPE, offsetof(struct recipe, member)
+#define AT_STACK(member)         BIND_STACK, offsetof(struct stack, member)
+#define AT_LAYER(member)         BIND_LAYER, offsetof(struct layer, member)
+#define AT_ENCODER(member)       BIND_ENCODER, offsetof(struct stack, member)
+#define AT_ENCODER_LAYER(member) BIND_ENCODER_LAYER, offsetof(struct layer, member)
+/* A part of an output, AT_OUTPUT(LABELS, dense): bound where the model's class has that output. */
+#define AT_OUTPUT(which, member)                                                                   \
+    BIND_OUTPUT, offsetof(struct recipe, outputs) +                                                \
+                     ATTUNE_OUTPUT_##which * sizeof(struct output) +                               \
+                     offsetof(struct output, member)
 
 /* Q, K and V that lie in one tensor: as three blocks of rows one after the other, or group by group
  * (the query heads that share a key head, that key head, its value head; then the next group). With
@@ -63,11 +85,18 @@ struct binding {
     enum bind_part part;
 };
 
+#define FAMILY_OUTPUT(which) (1u << ATTUNE_OUTPUT_##which)
+/* What encoders have as a rule. */
+#define FAMILY_HEADS                                                                               \
+    (FAMILY_OUTPUT(TOKENS) | FAMILY_OUTPUT(SPAN) | FAMILY_OUTPUT(LABELS) |                         \
+     FAMILY_OUTPUT(TOKEN_LABELS))
+
 struct family_ops {
     const char *name;
     const char *const *gguf_architectures; /* end with NULL; a NULL list: not in this format */
     const char *const *hf_model_types;
     const char *hf_prefix; /* "transformer.", which the names in a file may have or lack */
+    unsigned outputs;      /* bits of enum attune_output that its classes can have; 0: tokens */
     /* Fills the recipe's numbers; failures are kept in the settings. */
     void (*configure)(struct recipe *out, struct settings *cfg, const struct checkpoint *cp);
     const struct binding *bindings;
@@ -84,9 +113,16 @@ const struct family_ops *family_at(size_t i);
 int family_build(struct recipe *out, const struct family_ops *family, struct checkpoint *cp,
                  bool header_only, struct attune_progress *progress, struct attune_error *err);
 
+/* Does the model's class have this output? Classes are told by the ends of their names
+ * ("ForMaskedLM"); a GGUF file and a class unknown to all give what the family takes for granted.
+ */
+unsigned family_outputs(struct settings *cfg, const struct family_ops *family);
+
 /* What several families read in the same way. */
 bool family_tied(struct settings *cfg, const struct checkpoint *cp, bool absent);
 enum activation family_activation(struct settings *cfg, const char *keys, const char *absent);
+/* Rows of a matrix, 0 if it is not there. */
+int family_rows(const struct checkpoint *cp, const char *name);
 /* V: from the configuration, else the tokens in the metadata, else the rows of the GGUF embedding.
  */
 int family_vocabulary(struct settings *cfg, const struct checkpoint *cp);
@@ -103,6 +139,15 @@ struct family_keys {
  * otherwise. */
 void family_shape(struct recipe *out, struct settings *cfg, const struct checkpoint *cp,
                   const struct family_keys *keys);
+/* How many labels there are and their names: id2label; absent, two. */
+void family_labels(struct recipe *out, struct settings *cfg);
+/* The numbers that encoders in BERT's manner share, after family_shape: norms after the sums,
+ * learned positions, everybody sees everybody, a tied head, a pooler with tanh, labels. */
+void family_encoder(struct recipe *out, struct settings *cfg, const struct checkpoint *cp);
+/* What encoder-decoders share: the encoder's sizes (its keys; d_model is not read), and the token
+ * that the decoder starts with (the one the second key names where the first is absent). */
+void family_two(struct recipe *out, struct settings *cfg, const struct family_keys *encoder,
+                const char *start_keys);
 /* Base, turning dimensions and scaling of rotary positions, after family_shape. rotary_dims 0: all
  * of a head, unless the GGUF metadata says otherwise. */
 void family_rotary(struct recipe *out, struct settings *cfg);

@@ -10,16 +10,16 @@
 static const struct binding bindings[] = {
     {BIND_MATRIX, "token_embd", "word_embeddings", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_NORM, "output_norm", "ln_f", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_RECIPE(head), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm_2|blk.%d.attn_norm", "h.%d.ln_attn|h.%d.input_layernorm", AT_LAYER(attention_norm), NORM},
+    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
+    {BIND_NORM, "blk.%d.attn_norm_2|blk.%d.attn_norm", "h.%d.ln_attn|h.%d.input_layernorm", AT_LAYER(self.norm), NORM},
     {BIND_NORM, "blk.%d.attn_norm", "h.%d.ln_mlp|h.%d.post_attention_layernorm|h.%d.input_layernorm", AT_LAYER(mlp_norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_Q},
-    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_K},
-    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_V},
-    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_Q},
-    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_K},
-    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_V},
-    {BIND_MATRIX, "blk.%d.attn_output", "h.%d.self_attention.dense", AT_LAYER(o), DIM_MODEL, DIM_HEADS, BIND_MAY_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_Q},
+    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_K},
+    {BIND_MATRIX, "blk.%d.attn_qkv", NULL, AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_V},
+    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_Q},
+    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_K},
+    {BIND_MATRIX, NULL, "h.%d.self_attention.query_key_value", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_GROUP_V},
+    {BIND_MATRIX, "blk.%d.attn_output", "h.%d.self_attention.dense", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS, BIND_MAY_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_up", "h.%d.mlp.dense_h_to_4h", AT_LAYER(up), DIM_FF, DIM_MODEL, BIND_MAY_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_down", "h.%d.mlp.dense_4h_to_h", AT_LAYER(down), DIM_MODEL, DIM_FF, BIND_MAY_BIAS},
     {BIND_END},
@@ -44,7 +44,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->norm_eps = (float)settings_real(
         cfg, "layer_norm_eps layer_norm_epsilon .attention.layer_norm_epsilon", 1e-5, 0, 1);
     if (!cfg->gguf && !settings_bool(cfg, "new_decoder_architecture", false)) {
-        out->n_kv_heads = settings_bool(cfg, "multi_query", true) ? 1 : out->n_heads;
+        out->main.n_kv_heads = settings_bool(cfg, "multi_query", true) ? 1 : out->main.n_heads;
     }
     if (settings_bool(cfg, "alibi", false)) {
         settings_fail(cfg, ATTUNE_UNSUPPORTED, "alibi", "is true, which is not supported");

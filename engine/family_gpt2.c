@@ -13,12 +13,12 @@ static const struct binding bindings[] = {
     {BIND_MATRIX, "token_embd", "wte", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_MATRIX, "position_embd", "wpe", AT_STACK(positions), DIM_POSITIONS, DIM_MODEL},
     {BIND_NORM, "output_norm", "ln_f", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_RECIPE(head), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm", "h.%d.ln_1", AT_LAYER(attention_norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(q), DIM_HEADS, DIM_MODEL, LINEAR, PART_Q},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(k), DIM_KV, DIM_MODEL, LINEAR, PART_K},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(v), DIM_KV, DIM_MODEL, LINEAR, PART_V},
-    {BIND_MATRIX, "blk.%d.attn_output", "h.%d.attn.c_proj", AT_LAYER(o), DIM_MODEL, DIM_HEADS, LINEAR},
+    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
+    {BIND_NORM, "blk.%d.attn_norm", "h.%d.ln_1", AT_LAYER(self.norm), NORM},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, LINEAR, PART_Q},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.k), DIM_KV, DIM_MODEL, LINEAR, PART_K},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.v), DIM_KV, DIM_MODEL, LINEAR, PART_V},
+    {BIND_MATRIX, "blk.%d.attn_output", "h.%d.attn.c_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS, LINEAR},
     {BIND_NORM, "blk.%d.ffn_norm", "h.%d.ln_2", AT_LAYER(mlp_norm), NORM},
     {BIND_MATRIX, "blk.%d.ffn_up", "h.%d.mlp.c_fc", AT_LAYER(up), DIM_FF, DIM_MODEL, LINEAR},
     {BIND_MATRIX, "blk.%d.ffn_down", "h.%d.mlp.c_proj", AT_LAYER(down), DIM_MODEL, DIM_FF, LINEAR},
@@ -45,7 +45,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->activation = family_activation(cfg, "activation_function", "gelu_new");
     out->scale_by_layer = settings_bool(cfg, "scale_attn_by_inverse_layer_idx", false);
     if (!settings_bool(cfg, "scale_attn_weights", true)) {
-        out->attention_scale = 1;
+        out->main.attention_scale = 1;
     }
     out->tied = family_tied(cfg, cp, true);
 }

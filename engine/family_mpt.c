@@ -10,12 +10,12 @@
 static const struct binding bindings[] = {
     {BIND_MATRIX, "token_embd", "wte", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_NORM, "output_norm", "norm_f", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_RECIPE(head), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm", "blocks.%d.norm_1", AT_LAYER(attention_norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_Q},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_K},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_V},
-    {BIND_MATRIX, "blk.%d.attn_output", "blocks.%d.attn.out_proj", AT_LAYER(o), DIM_MODEL, DIM_HEADS, BIND_MAY_BIAS},
+    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
+    {BIND_NORM, "blk.%d.attn_norm", "blocks.%d.norm_1", AT_LAYER(self.norm), NORM},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS, PART_Q},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_K},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "blocks.%d.attn.Wqkv", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS, PART_V},
+    {BIND_MATRIX, "blk.%d.attn_output", "blocks.%d.attn.out_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS, BIND_MAY_BIAS},
     {BIND_NORM, "blk.%d.ffn_norm", "blocks.%d.norm_2", AT_LAYER(mlp_norm), NORM},
     {BIND_MATRIX, "blk.%d.ffn_up", "blocks.%d.ffn.up_proj", AT_LAYER(up), DIM_FF, DIM_MODEL, BIND_MAY_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_down", "blocks.%d.ffn.down_proj", AT_LAYER(down), DIM_MODEL, DIM_FF, BIND_MAY_BIAS},
@@ -39,10 +39,8 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->norm = NORM_LAYER;
     out->norm_eps = (float)settings_real(
         cfg, "layer_norm_eps layer_norm_epsilon .attention.layer_norm_epsilon", 1e-5, 0, 1);
-    if (settings_real(cfg, "attn_config/clip_qkv .attention.clamp_kqv", 0, 0, 1e30) > 0) {
-        settings_fail(cfg, ATTUNE_UNSUPPORTED, "attn_config/clip_qkv .attention.clamp_kqv",
-                      "is set, which is not supported");
-    }
+    out->clamp_qkv =
+        (float)settings_real(cfg, "attn_config/clip_qkv .attention.clamp_kqv", 0, 0, 1e30);
     if (settings_real(cfg, "attn_config/alibi_bias_max .attention.max_alibi_bias", 8, 0, 1e30) !=
         8) {
         settings_fail(cfg, ATTUNE_UNSUPPORTED,

@@ -10,16 +10,16 @@
 static const struct binding bindings[] = {
     {BIND_MATRIX, "token_embd", "embed_tokens", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_NORM, "output_norm", "final_layernorm", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_RECIPE(head), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT | BIND_BIAS},
-    {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(attention_norm), NORM},
+    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT | BIND_BIAS},
+    {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(self.norm), NORM},
     {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(mlp_norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_Q},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_K},
-    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_V},
-    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.dense", AT_LAYER(o), DIM_MODEL, DIM_HEADS, BIND_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_OPTIONAL | BIND_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_Q},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_K},
+    {BIND_MATRIX, "blk.%d.attn_qkv", "layers.%d.self_attn.qkv_proj", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_ELSE | BIND_BIAS, PART_V},
+    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.dense", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS, BIND_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_up", "layers.%d.mlp.fc1", AT_LAYER(up), DIM_FF, DIM_MODEL, BIND_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_down", "layers.%d.mlp.fc2", AT_LAYER(down), DIM_MODEL, DIM_FF, BIND_BIAS},
     {BIND_END},
@@ -46,7 +46,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->parallel_residual = true;
     out->rotary_pairs = ROTARY_HALF;
     out->rotary_dims =
-        (int)(out->head_dim *
+        (int)(out->main.head_dim *
               settings_real(cfg, "partial_rotary_factor rope_parameters/partial_rotary_factor", 0.5,
                             0, 1));
     family_rotary(out, cfg);

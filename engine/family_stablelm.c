@@ -10,12 +10,12 @@
 static const struct binding bindings[] = {
     {BIND_MATRIX, "token_embd", "embed_tokens", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_NORM, "output_norm", "norm", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_RECIPE(head), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(attention_norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.o_proj", AT_LAYER(o), DIM_MODEL, DIM_HEADS},
+    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
+    {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(self.norm), NORM},
+    {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
+    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.o_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS},
     {BIND_NORM, "blk.%d.ffn_norm|blk.%d.attn_norm", "layers.%d.post_attention_layernorm|layers.%d.input_layernorm", AT_LAYER(mlp_norm), NORM},
     {BIND_MATRIX, "blk.%d.ffn_gate", "layers.%d.mlp.gate_proj", AT_LAYER(gate), DIM_FF, DIM_MODEL},
     {BIND_MATRIX, "blk.%d.ffn_up", "layers.%d.mlp.up_proj", AT_LAYER(up), DIM_FF, DIM_MODEL},
@@ -50,7 +50,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     }
     out->rotary_pairs = ROTARY_HALF;
     out->rotary_dims =
-        (int)(out->head_dim *
+        (int)(out->main.head_dim *
               settings_real(cfg, "partial_rotary_factor rope_parameters/partial_rotary_factor",
                             0.25, 0, 1));
     family_rotary(out, cfg);

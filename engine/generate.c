@@ -86,6 +86,13 @@ static int prepare(struct attune_generation *gen, struct attune_error *err)
     size_t steps = most_steps(gen);
     int status;
 
+    if (attune_model_info(gen->model)->kind == ATTUNE_ENCODER) {
+        return attune_error_set(
+            err, ATTUNE_ARGUMENT, 0,
+            "%.80s is an encoder, which does not go on from a text: ask it to fill "
+            "a mask, or what else its head does",
+            attune_model_info(gen->model)->name);
+    }
     if (attune_context_length(gen->ctx) == 0) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                 "the prompt is empty: generation needs at least one token");

@@ -1,18 +1,25 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 engine_parts = \
+	%D%/family_albert.c \
+	%D%/family_bart.c \
+	%D%/family_bert.c \
 	%D%/family_bloom.c \
+	%D%/family_distilbert.c \
 	%D%/family_falcon.c \
 	%D%/family_gemma.c \
 	%D%/family_gpt2.c \
 	%D%/family_gptneox.c \
 	%D%/family_llama.c \
+	%D%/family_marian.c \
 	%D%/family_mpt.c \
 	%D%/family_opt.c \
 	%D%/family_phi2.c \
 	%D%/family_qwen2.c \
 	%D%/family_qwen3.c \
+	%D%/family_roberta.c \
 	%D%/family_stablelm.c \
 	%D%/family_starcoder.c \
+	%D%/family_t5.c \
 	%D%/format_gguf.c \
 	%D%/format_hf.c \
 	%D%/kernel_avx2.c \
@@ -41,6 +48,10 @@ engine_parts = \
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
+	%D%/arena.c \
+	%D%/arena.h \
+	%D%/attend.c \
+	%D%/attend.h \
 	%D%/attention.c \
 	%D%/bind.c \
 	%D%/bind.h \
@@ -71,8 +82,11 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/mapping.h \
 	%D%/model.c \
 	%D%/model.h \
+	%D%/output.c \
 	%D%/pool.c \
 	%D%/pool.h \
+	%D%/product.c \
+	%D%/product.h \
 	%D%/quant.c \
 	%D%/quant.h \
 	%D%/recipe.h \

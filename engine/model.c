@@ -77,8 +77,12 @@ static void count_weights(struct attune_model_info *info, const struct checkpoin
 }
 
 static const char *const positions[] = {
-    [POSITION_NONE] = "none",   [POSITION_LEARNED] = "learned",   [POSITION_ROTARY] = "rotary",
-    [POSITION_ALIBI] = "alibi", [POSITION_RELATIVE] = "relative",
+    [POSITION_NONE] = "none",
+    [POSITION_LEARNED] = "learned",
+    [POSITION_SINUSOIDAL] = "sinusoidal",
+    [POSITION_ROTARY] = "rotary",
+    [POSITION_ALIBI] = "alibi",
+    [POSITION_RELATIVE] = "relative",
 };
 
 static int describe(struct attune_model *model, const char *path, struct attune_error *err)
@@ -91,12 +95,16 @@ static int describe(struct attune_model *model, const char *path, struct attune_
         return checkpoint_no_memory(model->checkpoint, err);
     }
     info->kind = r->kind;
-    info->n_layers = r->decoder.n_layers;
-    info->n_heads = r->n_heads;
-    info->n_kv_heads = r->n_kv_heads;
-    info->head_dim = r->head_dim;
+    info->n_layers = r->main.n_layers;
+    info->n_encoder_layers = r->encoder.n_layers;
+    info->n_heads = r->main.n_heads;
+    info->n_kv_heads = r->main.n_kv_heads;
+    info->head_dim = r->main.head_dim;
     info->d_model = r->d_model;
-    info->d_ff = r->d_ff;
+    info->d_ff = r->main.d_ff;
+    info->n_labels = r->n_labels;
+    info->n_segments = r->n_segments;
+    info->decoder_start = r->decoder_start;
     info->n_vocab = r->n_vocab;
     info->n_context = r->n_context;
     info->position = positions[r->position];
@@ -262,6 +270,11 @@ const struct attune_model_info *attune_model_info(const struct attune_model *mod
 const struct attune_tokenizer *attune_model_tokenizer(const struct attune_model *model)
 {
     return model->tokenizer;
+}
+
+const char *attune_model_label(const struct attune_model *model, int label)
+{
+    return label >= 0 && label < model->recipe.n_labels ? model->recipe.labels[label] : NULL;
 }
 
 bool attune_model_is_end(const struct attune_model *model, attune_token id)

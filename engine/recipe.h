@@ -1,11 +1,15 @@
-/* A transformer as data: what a family file (family_NAME.c) makes of a checkpoint, and all that the forward
- * pass (forward.c) reads. Adding a family of known parts adds no branch to any loop.
+/* A transformer as data: what a family file (family_NAME.c) makes of a checkpoint, and all that the
+ * forward pass (forward.c) reads. Adding a family of known parts adds no branch to any loop.
  *
- *   x = embed(token) [+ position]                             [norm]
- *   each layer:  x += O attention(Q n1(x), K n1(x), V n1(x));   x += D act(U n2(x) [, G n2(x)])
- *   logits = head norm(x)                                     (pre-norm, sequential: the common case)
+ *   x = embed(token) [+ position] [+ segment]                 [norm] [project]
+ *   each layer:  x += O attention(Q n1(x), K n1(x), V n1(x));
+ *                x += O attention(Q n2(x), K memory, V memory);      where there is an encoder
+ *                x += D act(U n3(x) [, G n3(x)])
+ *   logits = out [norm act dense] norm(x)                     (pre-norm, sequential: the common
+ * case)
  *
- * Letters: T tokens, d d_model, H query heads, G key/value heads, D head_dim, F d_ff, V vocabulary. */
+ * Letters: T tokens, d d_model, e d_embedding, H query heads, G key/value heads, D head_dim, F
+ * d_ff, V vocabulary. */
 #ifndef ATTUNE_ENGINE_RECIPE_H
 #define ATTUNE_ENGINE_RECIPE_H
 
@@ -16,43 +20,81 @@
 
 struct quant_ops; /* quant.h: how a row of this type becomes floats and how it is multiplied */
 
-/* rows x cols, one row an output, rows lie row_bytes apart: y = M x. data NULL: the matrix is not there. */
+/* rows x cols, one row an output, rows lie row_bytes apart: y = M x. type NULL: the matrix is not
+ * there. */
 struct matrix {
     const struct quant_ops *type;
     int rows, cols;
     size_t row_bytes;
-    const void *data;
+    const void *data;  /* NULL as well where only headers were read */
     const float *bias; /* [rows] or NULL */
 };
 
 enum norm_kind { NORM_NONE, NORM_LAYER, NORM_RMS };
 struct norm {
-    const float *weight; /* [d] or NULL: all ones */
+    const float *weight; /* [d]; NULL: no norm here */
     const float *bias;   /* [d] or NULL */
 };
 
-enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_ROTARY, POSITION_ALIBI, POSITION_RELATIVE };
+enum position_kind {
+    POSITION_NONE,
+    POSITION_LEARNED,
+    POSITION_SINUSOIDAL,
+    POSITION_ROTARY,
+    POSITION_ALIBI,
+    POSITION_RELATIVE
+};
 enum rotary_pairs { ROTARY_HALF /* i with i + n/2 */, ROTARY_NEIGHBOUR /* 2i with 2i + 1 */ };
-enum activation { ACT_RELU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_SILU, ACT_COUNT };
+enum activation {
+    ACT_IDENTITY,
+    ACT_RELU,
+    ACT_GELU_ERF,
+    ACT_GELU_TANH,
+    ACT_SILU,
+    ACT_TANH,
+    ACT_COUNT
+};
+
+struct attention { /* one attention of a layer, with the norm that belongs to it */
+    struct norm norm;
+    struct norm q_norm, k_norm; /* over each head, [D]; absent weights: none */
+    struct matrix q /* [H*D, d] */, k, v /* [G*D, d] */, o /* [d, H*D] */;
+};
 
 struct layer {
-    struct norm attention_norm, mlp_norm;
-    struct norm q_norm, k_norm;             /* over each head, [D]; absent weights: none */
-    struct matrix q /* [H*D, d] */, k, v /* [G*D, d] */, o /* [d, H*D] */;
+    struct attention self;
+    struct attention cross; /* reads the encoder; its matrices are not there in other models */
+    struct norm mlp_norm;
     struct matrix up /* [F, d] */, gate /* [F, d], or absent */, down /* [d, F] */;
 };
 
 struct stack { /* one pile of layers with what stands before and after it */
     int n_layers;
-    struct layer *layers; /* [n_layers] */
-    struct norm embedding_norm;
+    int n_groups; /* layer i has the weights of group i * n_groups / n_layers; 0: each its own */
+    int n_heads, n_kv_heads, head_dim, d_ff;
+    bool causal;                /* a token sees those before it, else all */
+    float attention_scale;      /* 1/sqrt(D), or what the family says */
+    struct layer *layers;       /* [n_layers] */
+    struct norm embedding_norm; /* [e] */
     struct norm final_norm;
-    struct matrix positions; /* learned: [max positions (+ offset), d] */
+    struct matrix positions; /* learned or computed: [positions (+ offset), e or d] */
+    struct matrix segments;  /* [n_segments, e]: added by type id */
+    struct matrix relative;  /* [buckets, H]: added to the products of every layer (T5) */
+};
+
+/* What stands on top: out (norm (act (dense x))) of every token or of the first one alone. */
+struct output {
+    struct matrix dense; /* or absent */
+    enum activation activation;
+    struct norm norm;  /* over dense's rows, or absent */
+    struct matrix out; /* absent: what is asked for is what dense gives */
 };
 
 struct recipe {
     enum attune_model_kind kind;
-    int d_model, n_heads, n_kv_heads, head_dim, d_ff, n_vocab, n_context;
+    int d_model, d_embedding, n_vocab, n_context;
+    int n_segments, n_labels; /* 0: none */
+    const char **labels;      /* [n_labels] as the file names them */
 
     enum norm_kind norm;
     float norm_eps;
@@ -61,23 +103,32 @@ struct recipe {
     bool residual_after_norm; /* the residual takes the normed input (BLOOM's option) */
 
     enum position_kind position;
-    int position_offset;      /* learned: row of position 0 */
-    int rotary_dims;          /* first dimensions of a head that turn */
+    int position_offset; /* learned: row of position 0 */
+    bool skip_padding; /* tokens are counted without padding, which has row offset - 1 (RoBERTa) */
+    attune_token padding; /* that token */
+    int rotary_dims;      /* first dimensions of a head that turn */
     enum rotary_pairs rotary_pairs;
     double rotary_base;
-    double rotary_scale;      /* positions are multiplied by this (1 / linear scaling factor) */
+    double rotary_scale;         /* positions are multiplied by this (1 / linear scaling factor) */
     const float *rotary_factors; /* [rotary_dims / 2] divisors of the frequencies, or NULL */
+    int relative_buckets,
+        relative_distance; /* distances share buckets, logarithmically up to the second */
 
-    float attention_scale;    /* 1/sqrt(D), or what the family says; */
-    bool scale_by_layer;      /* divided by layer + 1 as well */
+    bool scale_by_layer; /* attention_scale is divided by layer + 1 as well */
+    float clamp_qkv;     /* q, k, v are cut to +- this; 0: not */
     enum activation activation;
-    float embedding_scale;    /* 1 unless the family multiplies token rows */
-    float logit_scale;        /* 1 unless the family scales before the head */
+    float embedding_scale; /* 1 unless the family multiplies token rows */
+    float logit_scale;     /* 1 unless the family scales before the head */
 
-    struct matrix embedding;  /* [V, d] */
-    struct matrix head;       /* [V, d]; the embedding's data where tied */
+    struct matrix embedding;  /* [V, e] */
+    struct matrix project_in; /* [d, e] after the embedding; absent: e = d */
     bool tied;                /* the head is the embedding */
-    struct stack decoder;     /* the only stack of decoder-only models */
+    int hidden_beyond; /* hidden states past layer 0: n_layers, or one less where the reference's
+                          last one leaves a projection and has another width (OPT-350m) */
+    struct output outputs[ATTUNE_OUTPUT_COUNT];
+    struct stack main;          /* what the outputs read: the only stack, or the decoder of two */
+    struct stack encoder;       /* what cross-attention reads; n_layers 0: there is none */
+    attune_token decoder_start; /* what a decoder with an encoder begins with */
 };
 
 #endif

@@ -1,6 +1,10 @@
 /* One sequence in front of a model: its tokens, the keys and values, the kept queries, the final hidden
  * states. One thread at a time. All memory is taken in _new; nothing is allocated between tokens.
  *
+ * Of an encoder-decoder it holds two: what the encoder reads, and what the decoder has written so far.
+ * "The tokens" are then the decoder's, from its start token on; those of the encoder have a call of their
+ * own.
+ *
  * Exactness. The logits of a position depend on the model and on the tokens up to it, and on nothing
  * else: not on the number of threads, on how the tokens were split between calls, or on what was
  * cached. Every sum runs in an order fixed by its own length (engine/kernels.h states the rule).
@@ -26,21 +30,23 @@ void attune_context_free(struct attune_context *ctx);
 
 /* What a model reads. ids is all a decoder needs; the rest may be NULL. */
 struct attune_input {
-    const attune_token *ids; /* [n] */
+    const attune_token *ids; /* [n]; those of the encoder where there are two stacks */
     size_t n;
-    const uint8_t *type_ids; /* [n] segment of each token, encoders */
-    const uint8_t *mask;     /* [n] 0: padding */
-    const attune_token *decoder_ids; /* [n_decoder], encoder-decoders */
+    const uint8_t *type_ids; /* [n] segment of each token, for models that tell them apart; NULL: 0 */
+    const uint8_t *mask;     /* [n] 0: padding, which nobody looks at; not for decoders */
+    const attune_token *decoder_ids; /* [n_decoder], encoder-decoders; NULL: the start token alone */
     size_t n_decoder;
 };
 
-/* Makes the context hold exactly this input. The longest common prefix with what it holds stays;
- * the rest is evaluated. On ATTUNE_CANCELLED the part that was finished stays valid and is reused by
- * the next call. Too many tokens: ATTUNE_FULL, with both numbers in the text. */
+/* Makes the context hold exactly this input. The longest common prefix with what it holds stays; the rest
+ * is evaluated. An encoder's tokens see each other, so there only the very same input stays. On ATTUNE_CANCELLED
+ * the part that was finished stays valid and is reused by the next call. Too many tokens: ATTUNE_FULL, with
+ * both numbers in the text. */
 int attune_context_sync(struct attune_context *ctx, const struct attune_input *input,
                         struct attune_progress *progress, struct attune_error *err);
 
-/* Adds n tokens to what is held (to the decoder's side of an encoder-decoder). */
+/* Adds n tokens to what is held (to the decoder's side of an encoder-decoder). ATTUNE_ARGUMENT for an
+ * encoder: it reads its input as a whole. */
 int attune_context_append(struct attune_context *ctx, const attune_token *ids, size_t n,
                           struct attune_progress *progress, struct attune_error *err);
 
@@ -51,17 +57,35 @@ size_t attune_context_length(const struct attune_context *ctx);
 size_t attune_context_capacity(const struct attune_context *ctx);
 int attune_context_threads(const struct attune_context *ctx);
 const attune_token *attune_context_tokens(const struct attune_context *ctx); /* [length], borrowed */
+/* What the encoder of an encoder-decoder holds: [*n], borrowed; *n 0 for other models. */
+const attune_token *attune_context_encoder_tokens(const struct attune_context *ctx, size_t *n);
 const struct attune_model *attune_context_model(const struct attune_context *ctx);
+
+/* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model; for the hidden
+ * states and states of an encoder-decoder, where it is left open, the decoder. */
+enum attune_stack { ATTUNE_STACK_SELF, ATTUNE_STACK_ENCODER, ATTUNE_STACK_DECODER, ATTUNE_STACK_CROSS,
+                    ATTUNE_STACK_COUNT };
+const char *attune_stack_text(enum attune_stack stack); /* "self", "encoder", "decoder", "cross" */
 
 /* Logits of positions first .. first+n-1 into out [n, V]. Computed from the kept final hidden states,
  * so any position can be asked for at any time. */
 int attune_context_logits(struct attune_context *ctx, size_t first, size_t n, float *out,
                           struct attune_error *err);
 
-/* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model. */
-enum attune_stack { ATTUNE_STACK_SELF, ATTUNE_STACK_ENCODER, ATTUNE_STACK_DECODER, ATTUNE_STACK_CROSS,
-                    ATTUNE_STACK_COUNT };
-const char *attune_stack_text(enum attune_stack stack); /* "self", "encoder", "decoder", "cross" */
+/* One of the model's outputs at positions first .. first+n-1 into out [n, width]; for one that reads the
+ * first token alone first is 0 and n is 1. Logits are ATTUNE_OUTPUT_TOKENS. ATTUNE_ARGUMENT names what the
+ * model has instead. */
+int attune_context_output(struct attune_context *ctx, enum attune_output output, size_t first, size_t n,
+                          float *out, struct attune_error *err);
+
+/* The final hidden states themselves, into out [n, width]: the reference's last_hidden_state. Their width is
+ * d_model but where the model projects them back to a narrower embedding. */
+int attune_context_states_width(const struct attune_context *ctx, enum attune_stack stack); /* 0: no such stack */
+int attune_context_states(struct attune_context *ctx, enum attune_stack stack, size_t first, size_t n,
+                          float *out, struct attune_error *err);
+
+/* How many hidden states there are: one more than layers, as a rule. 0: no such stack. */
+int attune_context_hidden_count(const struct attune_context *ctx, enum attune_stack stack);
 
 /* Hidden states of a layer into out [n, d_model]: layer 0 is what enters the first block, i leaves
  * block i, the last is after the final norm where there is one. Needs keep_hidden, else ATTUNE_ARGUMENT. */

@@ -35,15 +35,42 @@ struct attune_model_info {
     const char *license, *description, *training; /* the card; training: how it was trained */
     enum attune_model_kind kind;
     int n_layers, n_encoder_layers; /* n_layers: of the decoder where there are two stacks */
-    int n_heads, n_kv_heads, head_dim;
+    int n_heads, n_kv_heads, head_dim;        /* of the decoder where there are two stacks */
     int d_model, d_ff;
     int n_vocab;              /* rows of the output matrix: length of a logits row */
     int n_context;            /* positions the model was made for */
-    const char *position;     /* how it knows them: "learned", "rotary", "alibi", "relative", "none" */
+    int n_labels;             /* of its classification head, or 0 */
+    int n_segments;           /* type ids it tells apart, or 0 */
+    attune_token decoder_start; /* what the decoder of two begins with, else ATTUNE_TOKEN_NONE */
+    const char *position;     /* how it knows them: "learned", "sinusoidal", "rotary", "alibi", "relative", "none" */
     uint64_t n_parameters;    /* summed over the tensors */
     uint64_t n_bytes;         /* of those tensors in the file(s) */
 };
 const struct attune_model_info *attune_model_info(const struct attune_model *model);
+
+/* What stands on top of the layers. A model has one of them, BERT's pre-training two, an encoder without
+ * any ATTUNE_OUTPUT_STATES alone. */
+enum attune_output {
+    ATTUNE_OUTPUT_TOKENS,        /* a score a token of the vocabulary, at every position: the next token, or
+                                    the masked one; [V] */
+    ATTUNE_OUTPUT_NEXT_SENTENCE, /* does the second follow the first: [2], 0 yes, 1 no */
+    ATTUNE_OUTPUT_SPAN,          /* at every position: does the answer start here, does it end here; [2] */
+    ATTUNE_OUTPUT_LABELS,        /* a label for the whole; [labels] */
+    ATTUNE_OUTPUT_TOKEN_LABELS,  /* a label at every position; [labels] */
+    ATTUNE_OUTPUT_POOLED,        /* the whole as one vector; [d] */
+    ATTUNE_OUTPUT_COUNT
+};
+const char *attune_output_text(enum attune_output output); /* "tokens", "next-sentence", "span", ... */
+
+struct attune_output_shape {
+    bool there;         /* the model has it */
+    bool every_token;   /* a row a token; else one row, read at the first token */
+    int width;          /* numbers in a row */
+};
+struct attune_output_shape attune_model_output(const struct attune_model *model, enum attune_output output);
+
+/* The name of a label, "LABEL_3" where the file has none; NULL past the last. */
+const char *attune_model_label(const struct attune_model *model, int label);
 
 /* NULL where the model has none (then only ids go in). */
 const struct attune_tokenizer *attune_model_tokenizer(const struct attune_model *model);

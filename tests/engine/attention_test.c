@@ -146,14 +146,15 @@ static void the_map_is_what_was_used(void **state)
         if (golden_open(&g, names[i])) {
             ctx = evaluate(&g, T, 2);
             r = ctx->recipe;
-            head_dim = (size_t)r->head_dim;
-            width = (size_t)r->n_heads * head_dim;
+            head_dim = (size_t)r->main.head_dim;
+            width = (size_t)r->main.n_heads * head_dim;
             out = new_floats(T * head_dim);
-            for (int h = 0; h < r->n_heads; h++) {
-                size_t last = (size_t)r->decoder.n_layers - 1,
-                       group = (size_t)(h / (r->n_heads / r->n_kv_heads));
+            for (int h = 0; h < r->main.n_heads; h++) {
+                size_t last = (size_t)r->main.n_layers - 1,
+                       group = (size_t)(h / (r->main.n_heads / r->main.n_kv_heads));
                 const float *v =
-                    ctx->values + (last * (size_t)r->n_kv_heads + group) * ctx->capacity * head_dim;
+                    ctx->main.self.values +
+                    (last * (size_t)r->main.n_kv_heads + group) * ctx->main.capacity * head_dim;
 
                 slice(ctx, (int)last, h, 0, T, 0, T, map);
                 ctx->kernel->weigh(out, head_dim, map, T, T, 1, 1, v, head_dim, head_dim);

@@ -405,11 +405,11 @@ static void shapes_that_overflow(void **state)
 
     assert_true(golden_open(&g, "gguf/llama-f32"));
     liar = *g.model;
-    liar.recipe.decoder.n_layers = INT_MAX;
+    liar.recipe.main.n_layers = INT_MAX;
     assert_int_equal(attune_context_new(&ctx, &liar, &options, &err), ATTUNE_FULL);
-    liar.recipe.n_kv_heads = liar.recipe.n_heads = liar.recipe.head_dim = INT_MAX;
+    liar.recipe.main.n_kv_heads = liar.recipe.main.n_heads = liar.recipe.main.head_dim = INT_MAX;
     assert_int_equal(attune_context_new(&ctx, &liar, &options, &err), ATTUNE_FULL);
-    liar.recipe.d_ff = liar.recipe.d_model = INT_MAX;
+    liar.recipe.main.d_ff = liar.recipe.d_model = INT_MAX;
     assert_int_equal(attune_context_new(&ctx, &liar, &options, &err), ATTUNE_FULL);
     options.n_context = 0; /* even the default cannot be made small enough */
     liar.recipe.n_context = INT_MAX;

@@ -106,7 +106,8 @@ static double alibi_slope(int head, int n_heads)
 static void attend(double *out, const struct recipe *r, int layer, int head, const double *q,
                    const double *k, const double *v, int t)
 {
-    int d = r->head_dim, kv = r->n_kv_heads * d, at = head / (r->n_heads / r->n_kv_heads) * d;
+    int d = r->main.head_dim, kv = r->main.n_kv_heads * d,
+        at = head / (r->main.n_heads / r->main.n_kv_heads) * d;
     double scores[MAX_T], most = -INFINITY, sum = 0;
 
     for (int j = 0; j <= t; j++) {
@@ -114,8 +115,8 @@ static void attend(double *out, const struct recipe *r, int layer, int head, con
         for (int i = 0; i < d; i++) {
             scores[j] += q[i] * k[j * kv + at + i];
         }
-        scores[j] *= (double)r->attention_scale / (r->scale_by_layer ? layer + 1 : 1);
-        scores[j] += r->position == POSITION_ALIBI ? alibi_slope(head, r->n_heads) * j : 0;
+        scores[j] *= (double)r->main.attention_scale / (r->scale_by_layer ? layer + 1 : 1);
+        scores[j] += r->position == POSITION_ALIBI ? alibi_slope(head, r->main.n_heads) * j : 0;
         most = fmax(most, scores[j]);
     }
     for (int j = 0; j <= t; j++) {
@@ -135,35 +136,36 @@ static void norm_heads(const struct recipe *r, const struct norm *norm, double *
     for (int h = 0; norm->weight && h < n; h++) {
         double copy[1024];
 
-        memcpy(copy, heads + h * r->head_dim, (size_t)r->head_dim * sizeof *copy);
-        normalize(heads + h * r->head_dim, r, NORM_RMS, norm, copy, r->head_dim);
+        memcpy(copy, heads + h * r->main.head_dim, (size_t)r->main.head_dim * sizeof *copy);
+        normalize(heads + h * r->main.head_dim, r, NORM_RMS, norm, copy, r->main.head_dim);
     }
 }
 
 /* out [T, d] = O attention(Q in, K in, V in); in [T, d] */
 static void attention(double *out, const struct recipe *r, int number, const double *in, int T)
 {
-    const struct layer *layer = &r->decoder.layers[number];
-    int d = r->d_model, hd = r->n_heads * r->head_dim, kv = r->n_kv_heads * r->head_dim;
+    const struct layer *layer = &r->main.layers[number];
+    int d = r->d_model, hd = r->main.n_heads * r->main.head_dim,
+        kv = r->main.n_kv_heads * r->main.head_dim;
     double *q = new_doubles((size_t)hd), *mixed = new_doubles((size_t)hd);
     double *k = new_doubles((size_t)T * (size_t)kv), *v = new_doubles((size_t)T * (size_t)kv);
 
     for (int t = 0; t < T; t++) {
-        multiply(q, &layer->q, in + t * d);
-        multiply(k + t * kv, &layer->k, in + t * d);
-        multiply(v + t * kv, &layer->v, in + t * d);
-        norm_heads(r, &layer->q_norm, q, r->n_heads);
-        norm_heads(r, &layer->k_norm, k + t * kv, r->n_kv_heads);
-        for (int h = 0; r->position == POSITION_ROTARY && h < r->n_heads; h++) {
-            turn(r, q + h * r->head_dim, t);
+        multiply(q, &layer->self.q, in + t * d);
+        multiply(k + t * kv, &layer->self.k, in + t * d);
+        multiply(v + t * kv, &layer->self.v, in + t * d);
+        norm_heads(r, &layer->self.q_norm, q, r->main.n_heads);
+        norm_heads(r, &layer->self.k_norm, k + t * kv, r->main.n_kv_heads);
+        for (int h = 0; r->position == POSITION_ROTARY && h < r->main.n_heads; h++) {
+            turn(r, q + h * r->main.head_dim, t);
         }
-        for (int g = 0; r->position == POSITION_ROTARY && g < r->n_kv_heads; g++) {
-            turn(r, k + t * kv + g * r->head_dim, t);
+        for (int g = 0; r->position == POSITION_ROTARY && g < r->main.n_kv_heads; g++) {
+            turn(r, k + t * kv + g * r->main.head_dim, t);
         }
-        for (int h = 0; h < r->n_heads; h++) {
-            attend(mixed + h * r->head_dim, r, number, h, q + h * r->head_dim, k, v, t);
+        for (int h = 0; h < r->main.n_heads; h++) {
+            attend(mixed + h * r->main.head_dim, r, number, h, q + h * r->main.head_dim, k, v, t);
         }
-        multiply(out + t * d, &layer->o, mixed);
+        multiply(out + t * d, &layer->self.o, mixed);
     }
     free(q);
     free(mixed);
@@ -175,13 +177,13 @@ static void attention(double *out, const struct recipe *r, int number, const dou
 static void feed_forward(double *out, const struct recipe *r, const struct layer *layer,
                          const double *in)
 {
-    double *up = new_doubles((size_t)r->d_ff), *gate = new_doubles((size_t)r->d_ff);
+    double *up = new_doubles((size_t)r->main.d_ff), *gate = new_doubles((size_t)r->main.d_ff);
 
     multiply(up, &layer->up, in);
     if (layer->gate.data) {
         multiply(gate, &layer->gate, in);
     }
-    for (int i = 0; i < r->d_ff; i++) {
+    for (int i = 0; i < r->main.d_ff; i++) {
         up[i] = layer->gate.data ? up[i] * activate(r->activation, gate[i])
                                  : activate(r->activation, up[i]);
     }
@@ -193,13 +195,13 @@ static void feed_forward(double *out, const struct recipe *r, const struct layer
 /* x [T, d] through one block */
 static void pass_block(double *x, const struct recipe *r, int number, int T)
 {
-    const struct layer *layer = &r->decoder.layers[number];
+    const struct layer *layer = &r->main.layers[number];
     int d = r->d_model;
     double *n1 = new_doubles((size_t)T * (size_t)d), *a = new_doubles((size_t)T * (size_t)d);
     double *n2 = new_doubles((size_t)d), *m = new_doubles((size_t)d);
 
     for (int t = 0; t < T; t++) {
-        normalize(n1 + t * d, r, r->norm, &layer->attention_norm, x + t * d, d);
+        normalize(n1 + t * d, r, r->norm, &layer->self.norm, x + t * d, d);
     }
     attention(a, r, number, r->post_norm ? x : n1, T);
     for (int t = 0; t < T; t++) {
@@ -212,7 +214,7 @@ static void pass_block(double *x, const struct recipe *r, int number, int T)
             row[i] = (r->residual_after_norm ? n1[t * d + i] : row[i]) + a[t * d + i];
         }
         if (r->post_norm) {
-            normalize(n2, r, r->norm, &layer->attention_norm, row, d);
+            normalize(n2, r, r->norm, &layer->self.norm, row, d);
             memcpy(row, n2, (size_t)d * sizeof *row);
         } else if (!r->parallel_residual) {
             normalize(n2, r, r->norm, &layer->mlp_norm, row, d);
@@ -245,7 +247,7 @@ static void embed(double *out, const struct recipe *r, int id, int position)
         out[i] = (double)row[i] * (double)r->embedding_scale;
     }
     if (r->position == POSITION_LEARNED) {
-        const struct matrix *p = &r->decoder.positions;
+        const struct matrix *p = &r->main.positions;
 
         p->type->to_float(
             row, (const char *)p->data + (size_t)(position + r->position_offset) * p->row_bytes,
@@ -254,9 +256,9 @@ static void embed(double *out, const struct recipe *r, int id, int position)
             out[i] += (double)row[i];
         }
     }
-    if (r->decoder.embedding_norm.weight) {
+    if (r->main.embedding_norm.weight) {
         memcpy(copy, out, (size_t)d * sizeof *copy);
-        normalize(out, r, r->norm, &r->decoder.embedding_norm, copy, d);
+        normalize(out, r, r->norm, &r->main.embedding_norm, copy, d);
     }
     free(copy);
     free(row);
@@ -271,18 +273,18 @@ static void evaluate(double *out, const struct recipe *r, const int *ids, int T)
     for (int t = 0; t < T; t++) {
         embed(x + t * d, r, ids[t], t);
     }
-    for (int layer = 0; layer < r->decoder.n_layers; layer++) {
+    for (int layer = 0; layer < r->main.n_layers; layer++) {
         pass_block(x, r, layer, T);
     }
     for (int t = 0; t < T; t++) {
         memcpy(last, x + t * d, (size_t)d * sizeof *last);
-        if (r->decoder.final_norm.weight) {
-            normalize(last, r, r->norm, &r->decoder.final_norm, x + t * d, d);
+        if (r->main.final_norm.weight) {
+            normalize(last, r, r->norm, &r->main.final_norm, x + t * d, d);
         }
         for (int i = 0; i < d; i++) {
             last[i] *= (double)r->logit_scale;
         }
-        multiply(out + (size_t)t * (size_t)r->n_vocab, &r->head, last);
+        multiply(out + (size_t)t * (size_t)r->n_vocab, &r->outputs[ATTUNE_OUTPUT_TOKENS].out, last);
     }
     free(x);
     free(last);

@@ -462,6 +462,8 @@ static double activation(enum activation kind, double x)
     case ACT_RELU: return x > 0 ? x : 0;
     case ACT_GELU_ERF: return x / 2 * erfc(-x / sqrt(2));
     case ACT_GELU_TANH: return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case ACT_TANH: return tanh(x);
+    case ACT_IDENTITY: return x;
     default: return x / (1 + exp(-x));
     }
 }
@@ -471,7 +473,9 @@ static double activation(enum activation kind, double x)
 static double activation_bound(enum activation kind, double x)
 {
     switch (kind) {
-    case ACT_RELU: return 0;
+    case ACT_RELU:
+    case ACT_IDENTITY: return 0;
+    case ACT_TANH: return 6 + 2 / fmax(fabs(x), 1e-38); /* 1 - e rounds where e is near 1 */
     case ACT_GELU_ERF: return 6 + (x < 0 ? 1.5 * x * x : 0);
     case ACT_GELU_TANH: return 6 + (x < 0 ? 3 * fabs(x) + 0.25 * fabs(x * x * x) : 0);
     default: return 6;

@@ -45,13 +45,13 @@ static void a_gguf_file_becomes_a_recipe(void **state)
     assert_int_equal(r->rotary_pairs, ROTARY_NEIGHBOUR);
     assert_int_equal(r->norm, NORM_RMS);
     assert_int_equal(r->activation, ACT_SILU);
-    assert_string_equal(r->decoder.layers[1].k.type->name, "q8_0");
-    assert_int_equal(r->decoder.layers[1].k.rows, 32);
-    assert_int_equal(r->decoder.layers[1].k.row_bytes, 64 / 32 * 34);
-    assert_non_null(r->decoder.layers[1].mlp_norm.weight);
-    assert_null(r->decoder.layers[1].q_norm.weight);
-    assert_null(r->decoder.layers[1].q.bias);
-    assert_true(r->head.data != r->embedding.data);
+    assert_string_equal(r->main.layers[1].self.k.type->name, "q8_0");
+    assert_int_equal(r->main.layers[1].self.k.rows, 32);
+    assert_int_equal(r->main.layers[1].self.k.row_bytes, 64 / 32 * 34);
+    assert_non_null(r->main.layers[1].mlp_norm.weight);
+    assert_null(r->main.layers[1].self.q_norm.weight);
+    assert_null(r->main.layers[1].self.q.bias);
+    assert_true(r->outputs[ATTUNE_OUTPUT_TOKENS].out.data != r->embedding.data);
     assert_true(attune_model_is_end(model, 2));
     assert_false(attune_model_is_end(model, 1));
     assert_non_null(attune_model_tokenizer(model));
@@ -67,7 +67,7 @@ static void the_header_alone_costs_no_data(void **state)
     assert_int_equal(attune_model_open(&model, golden_path("hf/gpt2"), &options, NULL, &err),
                      ATTUNE_OK);
     assert_null(model->recipe.embedding.data);
-    assert_null(model->recipe.decoder.layers[0].q.data);
+    assert_null(model->recipe.main.layers[0].self.q.data);
     assert_null(attune_model_tokenizer(model));
     assert_int_equal(attune_model_info(model)->n_parameters,
                      attune_model_info(whole)->n_parameters);
@@ -83,8 +83,8 @@ static void the_header_alone_costs_no_data(void **state)
 static void what_is_stored_in_out_is_turned_round(void **state)
 {
     struct attune_model *model = made_open(golden_path("hf/gpt2"));
-    const struct layer *layer = &model->recipe.decoder.layers[2];
-    const struct matrix *parts[3] = {&layer->q, &layer->k, &layer->v};
+    const struct layer *layer = &model->recipe.main.layers[2];
+    const struct matrix *parts[3] = {&layer->self.q, &layer->self.k, &layer->self.v};
     struct attune_tensors *file;
     const float *weights, *biases; /* [48, 144], [144] */
 
@@ -105,7 +105,8 @@ static void what_is_stored_in_out_is_turned_round(void **state)
         }
     }
     attune_tensors_close(file);
-    assert_ptr_equal(model->recipe.head.data, model->recipe.embedding.data);
+    assert_ptr_equal(model->recipe.outputs[ATTUNE_OUTPUT_TOKENS].out.data,
+                     model->recipe.embedding.data);
     assert_int_equal(model->recipe.activation, ACT_GELU_TANH);
     attune_model_close(model);
 }
@@ -248,9 +249,9 @@ static void half_precision_is_widened_where_floats_are_wanted(void **state)
     made_text("config.json", made_gpt2_config);
     made_gpt2(to_half);
     model = made_open(made_folder);
-    o = &model->recipe.decoder.layers[0].o;
+    o = &model->recipe.main.layers[0].self.o;
     for (int i = 0; i < 48; i++) {
-        assert_true(model->recipe.decoder.final_norm.weight[i] == 1 + (float)i / 1024);
+        assert_true(model->recipe.main.final_norm.weight[i] == 1 + (float)i / 1024);
     }
     assert_string_equal(o->type->name, "f16");
     for (int r = 0; r < 48; r++) {
