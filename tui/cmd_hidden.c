@@ -19,7 +19,8 @@ static const struct cli_option options[] = {
 struct states {
     float *x; /* [n_layers, T, d] */
     size_t n_layers, n, d;
-    int first; /* number of the first layer */
+    const attune_token *ids; /* [T], the context's */
+    int first;               /* number of the first layer */
     bool all;
 };
 
@@ -39,16 +40,35 @@ static int find_stack(struct cli *cli, enum attune_stack *out, struct attune_err
                 : ATTUNE_OK;
 }
 
+/* The tokens of that stack. */
+static const attune_token *tokens_of(const struct cli_context *c, enum attune_stack stack,
+                                     size_t *n)
+{
+    const attune_token *ids = attune_context_encoder_tokens(c->ctx, n);
+
+    if (stack == ATTUNE_STACK_ENCODER && *n > 0) {
+        return ids;
+    }
+    *n = attune_context_length(c->ctx);
+    return attune_context_tokens(c->ctx);
+}
+
 static int fetch(struct cli *cli, struct cli_context *c, struct states *out,
                  struct attune_error *err)
 {
-    const struct attune_model_info *info = attune_model_info(c->model);
     enum attune_stack stack;
-    int status = find_stack(cli, &stack, err);
+    int status = find_stack(cli, &stack, err), count = 0;
 
-    out->n = c->prompt.n;
-    out->d = (size_t)info->d_model;
-    out->n_layers = out->all ? (size_t)info->n_layers + 1 : 1;
+    if (status == ATTUNE_OK) {
+        count = attune_context_hidden_count(c->ctx, stack);
+        status = count ? ATTUNE_OK : attune_context_hidden(c->ctx, stack, 0, 0, 0, NULL, err);
+    }
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    out->ids = tokens_of(c, stack, &out->n);
+    out->d = (size_t)attune_model_info(c->model)->d_model;
+    out->n_layers = out->all ? (size_t)count : 1;
     out->x = calloc(out->n_layers * out->n * out->d + 1, sizeof *out->x);
     if (!out->x) {
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
@@ -116,7 +136,7 @@ static void print_table(struct cli *cli, const struct cli_context *c, const stru
 
     fprintf(cli->out, "length of each state%s\n", s->n_layers > 1 ? ", layer by layer" : "");
     for (size_t t = 0; t < s->n; t++) {
-        cli_show_token(shown, sizeof shown, attune_model_tokenizer(c->model), c->prompt.ids[t], 14);
+        cli_show_token(shown, sizeof shown, attune_model_tokenizer(c->model), s->ids[t], 14);
         fprintf(cli->out, "%4zu %s", t, shown);
         for (size_t l = 0; l < s->n_layers; l++) {
             const float *x = s->x + (l * s->n + t) * s->d;
