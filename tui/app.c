@@ -45,6 +45,7 @@ void app_apply_conf(struct app *app)
     app->canvas.light = strcmp(theme, "light") == 0 ||
                         (strcmp(theme, "auto") == 0 && (background == 7 || background == 15));
     app->canvas.ascii = conf_yes(&app->conf, OPTION_ascii);
+    app->canvas.ramp = ramp_find(conf_get(&app->conf, OPTION_ramp));
     for (size_t i = 0; i < app->conf.screens.n; i++) {
         struct screen *s = &app->conf.screens.list[i];
 

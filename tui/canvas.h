@@ -42,11 +42,14 @@ struct cell {
 
 struct rect { int y, x, rows, cols; };
 
+enum ramp { RAMP_VIRIDIS, RAMP_MAGMA, RAMP_CIVIDIS, RAMP_GREY, RAMP_COUNT };
+
 struct canvas {
     int rows, cols;
     enum colour_tier tier;
     bool ascii;          /* no glyph beyond ASCII */
     bool light;          /* the terminal's background is light */
+    enum ramp ramp;      /* that the person chose for heat */
     struct cell *cells;  /* [rows, cols] */
     int cursor_y, cursor_x; /* where the terminal's cursor stands; -1: hidden */
 };
@@ -78,8 +81,11 @@ void canvas_cursor(struct canvas *c, struct rect r, int y, int x);
 struct glyph { size_t bytes; int columns; char shown[24]; bool escaped; };
 struct glyph next_glyph(const char *text, size_t len);
 
-enum ramp { RAMP_VIRIDIS, RAMP_MAGMA, RAMP_CIVIDIS, RAMP_GREY, RAMP_COUNT };
 const char *ramp_text(enum ramp ramp);
+enum ramp ramp_find(const char *name); /* RAMP_COUNT: no such ramp */
+/* The colour of 0..1 itself, for pictures: as 0xRRGGBB, or of xterm's 256. */
+uint32_t ramp_rgb(enum ramp ramp, bool light, float v);
+int ramp_256(enum ramp ramp, bool light, float v);
 /* Heat: values 0..1 (NaN: empty). cols cells wide, or two values over each other in a half block. In tiers without
  * enough colours a glyph carries the value: nothing is told by colour alone. */
 void canvas_heat(struct canvas *c, struct rect r, int y, int x, int cols, float v, enum ramp ramp);

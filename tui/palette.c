@@ -2,11 +2,12 @@
  * colours that read on a dark and on a light background of the terminal, and in few colours or none
  * an attribute in their place.
  *
- * Ramps rise in lightness at every step. Direct colour interpolates the anchors in OKLab (B.
- * Ottosson, "A perceptual color space for image processing", 2020); 256 colours have lists found by
- * the same distance; 8 colours mix black, blue, cyan and white by shades; without colour a glyph
- * carries the value. Colours are quantised so that pairs stay few: a terminal's table of pairs is
- * finite. */
+ * A ramp begins beside the background, so that zero recedes and what counts stands out: on a dark
+ * one it rises in lightness at every step, on a light one it falls. Direct colour interpolates the
+ * anchors in OKLab (B. Ottosson, "A perceptual color space for image processing", 2020); 256
+ * colours have lists found by the same distance; 8 colours mix black, blue, cyan and white by
+ * shades; without colour a glyph carries the value. Colours are quantised so that pairs stay few: a
+ * terminal's table of pairs is finite. */
 #include <config.h>
 
 #include <assert.h>
@@ -63,36 +64,51 @@ static const struct look {
 static_assert(sizeof looks / sizeof *looks == ROLE_COUNT, "every role has a look");
 
 /* Of the 256-colour lists, and of the tables that direct colour is quantised to. */
-enum { LIST_MOST = 24, ANCHORS_MOST = 10, DIRECT_STEPS = 48 };
+enum { LIST_MOST = 24, ANCHORS_MOST = 11, DIRECT_STEPS = 48 };
 
+/* viridis and magma: N. Smith and S. van der Walt, 2015; cividis: J. Nunez, C. Anderton and R.
+ * Renslow, "Optimizing colormaps with consideration for color vision deficiency", 2018. */
 static const struct ramp_info {
     const char *text;
-    uint32_t anchors[ANCHORS_MOST];
-    int n_anchors;
-    uint8_t list[LIST_MOST];
-    int n_list;
+    struct way { /* from zero to the most */
+        uint32_t anchors[ANCHORS_MOST];
+        int n_anchors;
+        uint8_t list[LIST_MOST];
+        int n_list;
+    } dark, light; /* backgrounds */
 } ramps[] = {
     /* clang-format off */
     [RAMP_VIRIDIS] = {"viridis",
-        {0x440154, 0x482878, 0x3E4A89, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6DCD59, 0xB4DE2C, 0xFDE725}, 10,
-        {53, 54, 55, 24, 25, 60, 30, 31, 66, 36, 71, 42, 113, 148, 184, 220}, 16},
+        {{0x1B1B1F, 0x440154, 0x482878, 0x3E4A89, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6DCD59, 0xB4DE2C, 0xFDE725}, 11,
+         {234, 235, 53, 54, 55, 24, 25, 60, 30, 31, 66, 36, 71, 42, 113, 148, 184, 220}, 18},
+        {{0xF3F3EF, 0xE4EFA6, 0xB4DE2C, 0x6DCD59, 0x35B779, 0x1F9E89, 0x26828E, 0x31688E, 0x3E4A89, 0x482878, 0x440154}, 11,
+         {255, 253, 187, 186, 148, 113, 42, 71, 36, 66, 31, 30, 60, 25, 24, 55, 54, 53}, 18}},
     [RAMP_MAGMA] = {"magma",
-        {0x000004, 0x180F3E, 0x451077, 0x721F81, 0x9F2F7F, 0xCD4071, 0xF1605D, 0xFD9567, 0xFEC98D, 0xFCFDBF}, 10,
-        {16, 232, 233, 17, 18, 53, 54, 55, 89, 90, 125, 126, 161, 132, 167, 168, 203, 209, 210, 215, 216, 222,
-         223, 229}, 24},
+        {{0x15151A, 0x180F3E, 0x451077, 0x721F81, 0x9F2F7F, 0xCD4071, 0xF1605D, 0xFD9567, 0xFEC98D, 0xFCFDBF}, 10,
+         {232, 233, 234, 235, 18, 53, 54, 55, 89, 90, 125, 126, 161, 132, 167, 168, 203, 209, 210, 215, 216, 222,
+          223, 229}, 24},
+        {{0xF4F3EE, 0xFCE3B8, 0xFEC98D, 0xFD9567, 0xF1605D, 0xCD4071, 0x9F2F7F, 0x721F81, 0x451077, 0x180F3E, 0x000004}, 11,
+         {255, 254, 224, 223, 222, 216, 215, 210, 209, 203, 168, 167, 161, 126, 125, 90, 89, 54, 53, 18, 17, 233,
+          232, 16}, 24}},
     [RAMP_CIVIDIS] = {"cividis",
-        {0x00204D, 0x00336F, 0x39486B, 0x575C6D, 0x707173, 0x8A8779, 0xA69D75, 0xC4B56C, 0xE4CF5B, 0xFFEA46}, 10,
-        {17, 235, 18, 236, 237, 238, 239, 240, 59, 241, 242, 243, 244, 102, 246, 247, 143, 144, 179, 150, 185, 220,
-         221, 227}, 24},
+        {{0x191A1D, 0x00204D, 0x00336F, 0x39486B, 0x575C6D, 0x707173, 0x8A8779, 0xA69D75, 0xC4B56C, 0xE4CF5B, 0xFFEA46}, 11,
+         {233, 234, 235, 18, 236, 237, 238, 239, 240, 59, 241, 242, 243, 244, 102, 246, 247, 143, 144, 179, 185, 186,
+          221, 227}, 24},
+        {{0xF3F3EF, 0xEFE2A0, 0xC4B56C, 0xA69D75, 0x8A8779, 0x707173, 0x575C6D, 0x39486B, 0x00336F, 0x00204D}, 10,
+         {255, 254, 223, 222, 186, 179, 144, 143, 247, 246, 102, 244, 243, 242, 241, 59, 240, 239, 238, 237, 236, 18,
+          235, 17}, 24}},
     [RAMP_GREY] = {"grey",
-        {0x121212, 0xEEEEEE}, 2,
-        {233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253,
-         254, 255, 231}, 24},
+        {{0x1A1A1A, 0xF2F2F2}, 2,
+         {233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253,
+          254, 255, 231}, 24},
+        {{0xEFEFEF, 0x101010}, 2,
+         {255, 254, 253, 252, 251, 250, 249, 248, 247, 246, 245, 244, 243, 242, 241, 240, 239, 238, 237, 236, 235,
+          234, 233, 232}, 24}},
     /* clang-format on */
 };
 static_assert(sizeof ramps / sizeof *ramps == RAMP_COUNT, "every ramp has colours");
 
-static int32_t direct[RAMP_COUNT][DIRECT_STEPS];
+static int32_t direct[2][RAMP_COUNT][DIRECT_STEPS]; /* on dark, on light */
 static pthread_once_t direct_once = PTHREAD_ONCE_INIT;
 
 static double to_linear(uint32_t byte)
@@ -140,20 +156,32 @@ static int32_t direct_number(uint32_t rgb)
     return rgb < 8 ? 8 : (int32_t)rgb;
 }
 
+static uint32_t mix(const struct way *way, double v)
+{
+    double at = v * (way->n_anchors - 1), a[3], b[3];
+    int low = at < way->n_anchors - 2 ? (int)at : way->n_anchors - 2;
+
+    to_oklab(a, way->anchors[low]);
+    to_oklab(b, way->anchors[low + 1]);
+    for (int k = 0; k < 3; k++) {
+        a[k] += (b[k] - a[k]) * (at - low);
+    }
+    return from_oklab(a);
+}
+
+uint32_t ramp_rgb(enum ramp ramp, bool light, float v)
+{
+    return mix(light ? &ramps[ramp].light : &ramps[ramp].dark, v > 0 ? v < 1 ? (double)v : 1 : 0);
+}
+
 static void fill_direct(void)
 {
     for (int ramp = 0; ramp < RAMP_COUNT; ramp++) {
         for (int i = 0; i < DIRECT_STEPS; i++) {
-            double at = (double)i / (DIRECT_STEPS - 1) * (ramps[ramp].n_anchors - 1);
-            int low = at < ramps[ramp].n_anchors - 2 ? (int)at : ramps[ramp].n_anchors - 2;
-            double a[3], b[3];
+            double v = (double)i / (DIRECT_STEPS - 1);
 
-            to_oklab(a, ramps[ramp].anchors[low]);
-            to_oklab(b, ramps[ramp].anchors[low + 1]);
-            for (int k = 0; k < 3; k++) {
-                a[k] += (b[k] - a[k]) * (at - low);
-            }
-            direct[ramp][i] = direct_number(from_oklab(a));
+            direct[0][ramp][i] = direct_number(mix(&ramps[ramp].dark, v));
+            direct[1][ramp][i] = direct_number(mix(&ramps[ramp].light, v));
         }
     }
 }
@@ -205,6 +233,16 @@ const char *ramp_text(enum ramp ramp)
     return (size_t)ramp < RAMP_COUNT ? ramps[ramp].text : "";
 }
 
+enum ramp ramp_find(const char *name)
+{
+    int ramp = 0;
+
+    while (ramp < RAMP_COUNT && strcmp(ramps[ramp].text, name) != 0) {
+        ramp++;
+    }
+    return (enum ramp)ramp;
+}
+
 static int step_of(float v, int steps)
 {
     int step = (int)(v * (float)steps);
@@ -212,13 +250,20 @@ static int step_of(float v, int steps)
     return v <= 0 ? 0 : step < steps ? step : steps - 1;
 }
 
+int ramp_256(enum ramp ramp, bool light, float v)
+{
+    const struct way *way = light ? &ramps[ramp].light : &ramps[ramp].dark;
+
+    return way->list[step_of(v, way->n_list)];
+}
+
 static int32_t heat_colour(const struct canvas *c, float v, enum ramp ramp)
 {
     if (c->tier == TIER_DIRECT) {
         pthread_once(&direct_once, fill_direct);
-        return direct[ramp][step_of(v, DIRECT_STEPS)];
+        return direct[c->light][ramp][step_of(v, DIRECT_STEPS)];
     }
-    return ramps[ramp].list[step_of(v, ramps[ramp].n_list)];
+    return ramp_256(ramp, c->light, v);
 }
 
 bool canvas_has_half_blocks(const struct canvas *c)
@@ -237,7 +282,7 @@ void canvas_heat(struct canvas *c, struct rect r, int y, int x, int cols, float 
 {
     static const char glyphs[] = " .:-=+*#%@";
     static const uint32_t shades[4] = {' ', 0x2591, 0x2592, 0x2593};
-    static const int8_t steps_8[] = {0, 4, 6, 7}; /* black, blue, cyan, white */
+    static const int8_t steps_8[2][4] = {{0, 4, 6, 7}, {7, 6, 4, 0}}; /* black, blue, cyan, white */
     struct style s = {COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
     uint32_t cp = ' ';
 
@@ -247,8 +292,8 @@ void canvas_heat(struct canvas *c, struct rect r, int y, int x, int cols, float 
         } else if (c->tier == TIER_8 && !c->ascii) {
             int step = step_of(v, 13);
 
-            s.bg = steps_8[step / 4];
-            s.fg = steps_8[step / 4 < 3 ? step / 4 + 1 : 3];
+            s.bg = steps_8[c->light][step / 4];
+            s.fg = steps_8[c->light][step / 4 < 3 ? step / 4 + 1 : 3];
             cp = shades[step % 4];
         } else {
             cp = (uint32_t)(unsigned char)glyphs[step_of(v, sizeof glyphs - 1)];
@@ -278,8 +323,9 @@ void canvas_heat_pair(struct canvas *c, struct rect r, int y, int x, float top, 
 
 struct style style_heat(const struct canvas *c, float v, enum ramp ramp)
 {
-    static const struct style few[] = {
-        {COLOUR_DEFAULT, COLOUR_DEFAULT, 0}, {7, 4, 0}, {0, 6, 0}, {0, 7, 0}};
+    static const struct style few[2][4] = {
+        {{COLOUR_DEFAULT, COLOUR_DEFAULT, 0}, {7, 4, 0}, {0, 6, 0}, {0, 7, 0}},
+        {{COLOUR_DEFAULT, COLOUR_DEFAULT, 0}, {0, 6, 0}, {7, 4, 0}, {7, 0, 0}}};
     static const uint16_t none[] = {0, ATTR_UNDERLINE, ATTR_BOLD | ATTR_UNDERLINE, ATTR_REVERSE};
     struct style s = {COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
     double lab[3];
@@ -292,7 +338,7 @@ struct style style_heat(const struct canvas *c, float v, enum ramp ramp)
         return s;
     }
     if (c->tier == TIER_8) {
-        return few[step_of(v, 4)];
+        return few[c->light][step_of(v, 4)];
     }
     s.bg = heat_colour(c, v, ramp);
     to_oklab(lab, c->tier == TIER_DIRECT ? (uint32_t)s.bg : rgb_of_256(s.bg));

@@ -118,7 +118,7 @@ static struct style step_style(const struct workbench *b, const struct output_st
     if (state->colour == OUTPUT_PLAIN) {
         return style_of(c, ROLE_OUTPUT);
     }
-    return style_heat(c, (float)b->steps[step].p, RAMP_VIRIDIS);
+    return style_heat(c, (float)b->steps[step].p, c->ramp);
 }
 
 static void draw_line(const struct workbench *b, const struct output_state *state,
@@ -240,7 +240,7 @@ static void draw_status(const struct workbench *b, const struct output_state *st
                           (unsigned long long)(b->replayed ? b->record.seed : b->seed));
     }
     if (state->colour == OUTPUT_PROBABILITY && x + 20 < r.cols) {
-        view_ramp(c, r, y, x + 3, r.cols - x > 34 ? 10 : 5, "p 0", "1", RAMP_VIRIDIS);
+        view_ramp(c, r, y, x + 3, r.cols - x > 34 ? 10 : 5, "p 0", "1", c->ramp);
     }
 }
 

@@ -90,7 +90,7 @@ static struct style token_style(const void *context, const struct canvas *c, siz
         return style_of(c, ROLE_SELECT);
     }
     if (state->colour != COLOUR_PLAIN && score_of(b, i, &score)) {
-        return style_heat(c, shade(b, &score, state->colour), RAMP_VIRIDIS);
+        return style_heat(c, shade(b, &score, state->colour), c->ramp);
     }
     if (i < strip_prompt(b)) {
         return s;
@@ -199,7 +199,7 @@ static void draw_legend(const struct workbench *b, struct canvas *c, struct rect
         snprintf(high, sizeof high, "%.1f bits", most_bits(b));
         break;
     }
-    view_ramp(c, r, y, x, r.cols >= 50 ? 16 : 6, low, high, RAMP_VIRIDIS);
+    view_ramp(c, r, y, x, r.cols >= 50 ? 16 : 6, low, high, c->ramp);
 }
 
 static void draw(struct panel *panel, struct canvas *c, struct rect inside)

@@ -85,7 +85,7 @@ static int draw_vector(const struct scene *s, int y, const float *v)
             size = fabsf(v[k]) > size ? fabsf(v[k]) : size;
         }
         canvas_heat(s->canvas, s->r, y + i / cols, i % cols, 1, most > 0 ? size / most : 0,
-                    RAMP_VIRIDIS);
+                    s->canvas->ramp);
     }
     return cells > 0 ? (cells + cols - 1) / cols : 0;
 }

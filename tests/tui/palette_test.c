@@ -91,20 +91,26 @@ static void without_colour_nothing_has_a_colour(void **state)
     }
 }
 
-static void heat_rises_in_lightness(void **state)
+/* Away from the background: zero is beside it, and every step stands out more than the last. */
+static void heat_leaves_the_background(void **state)
 {
-    for (enum colour_tier tier = TIER_256; tier < TIER_COUNT; tier++) {
-        struct canvas c = {.tier = tier};
+    for (int look = 0; look < 2 * (TIER_COUNT - TIER_256); look++) {
+        enum colour_tier tier = (enum colour_tier)(TIER_256 + look / 2);
+        struct canvas c = {.tier = tier, .light = look % 2};
 
         for (int ramp = 0; ramp < RAMP_COUNT; ramp++) {
-            double before = -1;
+            double before = -1, zero = contrast(rgb(style_heat(&c, 0, ramp).bg, tier),
+                                                c.light ? 0xFFFFFF : 0x000000);
             int steps = 0;
 
             assert_true(strlen(ramp_text(ramp)) > 3);
+            assert_int_equal(ramp_find(ramp_text(ramp)), ramp);
+            assert_true(zero < 1.35);
             for (int i = 0; i <= 1000; i++) {
                 struct style s = style_heat(&c, (float)i / 1000, ramp);
                 double now = luminance(rgb(s.bg, tier));
 
+                now = c.light ? 1 - now : now;
                 steps += fabs(now - before) > 1e-9;
                 /* Lists were found by OKLab lightness, which orders a few close hues the other way
                  * round. */
@@ -147,7 +153,7 @@ static void half_blocks_hold_two_values(void **state)
     canvas_heat_pair(&c, r, 0, 2, 1.0f, NAN, RAMP_VIRIDIS);
     canvas_heat_pair(&c, r, 0, 3, NAN, NAN, RAMP_VIRIDIS);
     assert_int_equal(c.cells[0].cp[0], 0x2580);
-    assert_int_equal(c.cells[0].style.fg, 53);
+    assert_int_equal(c.cells[0].style.fg, 234);
     assert_int_equal(c.cells[0].style.bg, 220);
     assert_int_equal(c.cells[1].cp[0], 0x2584);
     assert_int_equal(c.cells[1].style.bg, COLOUR_DEFAULT);
@@ -183,7 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(roles_read_on_dark_and_on_light),
         cmocka_unit_test(without_colour_nothing_has_a_colour),
-        cmocka_unit_test(heat_rises_in_lightness),
+        cmocka_unit_test(heat_leaves_the_background),
         cmocka_unit_test(a_glyph_carries_the_value_without_colour),
         cmocka_unit_test(half_blocks_hold_two_values),
         cmocka_unit_test(eight_colours_mix_thirteen_levels),
