@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	%D%/engine/model_test
 
 check_PROGRAMS += \
+	%D%/tui/cmd_attention_test \
 	%D%/tui/cmd_bench_test \
 	%D%/engine/attention_test \
 	%D%/engine/context_test \
@@ -108,6 +109,7 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_walk_test_SOURCES = %D%/tui/panel_walk_test.c $(panel_fixture)
 %C%_tui_panel_test_SOURCES = %D%/tui/panel_test.c $(panel_fixture)
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
+%C%_tui_cmd_attention_test_SOURCES = %D%/tui/cmd_attention_test.c $(verb_sources)
 %C%_tui_cmd_bench_test_SOURCES = %D%/tui/cmd_bench_test.c $(verb_sources)
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)

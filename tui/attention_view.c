@@ -12,10 +12,7 @@
 
 #include "strip.h"
 
-const char *const attention_scales[SCALE_COUNT] = {"linear", "log", "rank", "per row"};
-
 enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8, WIDEST_CELL = 7, NUMBER_COLUMNS = 4 };
-static const double least_log = 1e-4; /* where the log scale begins */
 
 size_t attention_tokens(const struct workbench *b)
 {
@@ -105,98 +102,6 @@ bool attention_same_request(const struct attention_request *a, const struct atte
            a->cursor == b->cursor;
 }
 
-/* ---- values to shades ---- */
-
-struct shades {
-    enum attention_scale scale;
-    float most;
-    const float *values;
-    float *sorted; /* [n] for the rank scale */
-    size_t n;
-    bool beyond; /* values above `most` exist: those of the first column */
-};
-
-static int compare_floats(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The first column stays out of the scale when it is the first token: it often holds most of the
- * weight, and all the rest would look alike. It is drawn as what lies beyond. */
-static struct shades make_shades(enum attention_scale scale, const float *values, size_t n,
-                                 int columns, bool skip_first)
-{
-    struct shades s = {.scale = scale, .values = values};
-
-    if (scale == SCALE_RANK) {
-        s.sorted = malloc((n + 1) * sizeof *s.sorted);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(values[i]) || (skip_first && i % (size_t)columns == 0)) {
-            continue;
-        }
-        s.most = values[i] > s.most ? values[i] : s.most;
-        if (s.sorted) {
-            s.sorted[s.n] = values[i];
-        }
-        s.n++;
-    }
-    if (s.n == 0 && skip_first) { /* there is no other column */
-        free(s.sorted);
-        return make_shades(scale, values, n, columns, false);
-    }
-    s.beyond = skip_first;
-    if (s.sorted) {
-        qsort(s.sorted, s.n, sizeof *s.sorted, compare_floats);
-    }
-    return s;
-}
-
-/* The share of values below this one. */
-static float rank_of(const struct shades *s, float v)
-{
-    size_t low = 0, high = s->n;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (s->sorted[middle] < v) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return s->n > 1 ? (float)low / (float)(s->n - 1) : 1;
-}
-
-static float shade(const struct shades *s, float v, float row_most)
-{
-    double most = s->scale == SCALE_ROW ? row_most : s->most;
-
-    if (isnan(v) || most <= 0) {
-        return v;
-    }
-    if (s->scale == SCALE_RANK && s->sorted) {
-        return rank_of(s, v);
-    }
-    if (s->scale == SCALE_LOG) {
-        double low = most > least_log ? least_log : most / 10;
-        return v <= low ? 0 : v >= most ? 1 : (float)(log(v / low) / log(most / low));
-    }
-    return (float)(v < most ? v / most : 1);
-}
-
-static float most_of_row(const float *row, int n, bool skip_first)
-{
-    float most = 0;
-
-    for (int i = skip_first; i < n; i++) {
-        most = row[i] > most ? row[i] : most;
-    }
-    return most > 0 ? most : row[0];
-}
-
 /* ---- the lines around the picture ---- */
 
 static void draw_token(const struct workbench *b, struct canvas *c, struct rect cell, size_t i,
@@ -251,16 +156,7 @@ static void draw_legend(const struct attention_look *look, const struct attentio
     char low[VIEW_NUMBER], high[VIEW_NUMBER];
     int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", attention_scales[look->scale]);
 
-    strcpy(low, "0");
-    snprintf(high, sizeof high, s->beyond ? "%.3f+" : "%.3f", (double)s->most);
-    if (look->scale == SCALE_LOG) {
-        snprintf(low, sizeof low, "%g", s->most > least_log ? least_log : (double)s->most / 10);
-    } else if (look->scale == SCALE_RANK) {
-        strcpy(low, "lowest");
-        strcpy(high, "highest");
-    } else if (look->scale == SCALE_ROW) {
-        strcpy(high, "row's most");
-    }
+    shades_ends(s, low, high);
     x += view_ramp(c, r, y, x, r.cols < 48 ? 8 : 16, low, high, look->ramp) + 1;
     if (look->mode == ATTENTION_MAP) {
         size_t rows = (q->q1 - q->q0 + (size_t)q->rows - 1) / (size_t)q->rows;
@@ -417,14 +313,14 @@ static void draw_cells(const struct workbench *b, const struct attention_look *l
     for (int y = 0; y < q->rows; y += step) {
         const float *upper = cells + (size_t)y * (size_t)q->cols;
         const float *lower = y + 1 < q->rows ? upper + q->cols : NULL;
-        float most = most_of_row(upper, q->cols, skip),
-              lower_most = lower ? most_of_row(lower, q->cols, skip) : 0;
+        float most = shades_row_most(upper, q->cols, skip),
+              lower_most = lower ? shades_row_most(lower, q->cols, skip) : 0;
         for (int x = 0; x < q->cols; x++) {
-            float v = shade(s, upper[x], most);
+            float v = shades_at(s, upper[x], most);
             int at = map->area.x + x * map->cell_columns;
             if (map->half) {
-                canvas_heat_pair(c, r, y / 2, at, v, lower ? shade(s, lower[x], lower_most) : NAN,
-                                 look->ramp);
+                canvas_heat_pair(c, r, y / 2, at, v,
+                                 lower ? shades_at(s, lower[x], lower_most) : NAN, look->ramp);
                 continue;
             }
             draw_cell(c, r, y, at, map->cell_columns, upper[x], v, look->ramp,
@@ -454,7 +350,7 @@ static struct style text_style(const void *context, const struct canvas *c, size
     if (isnan(v) || v == 0 || (i == 0 && k->look->hide_first)) {
         return style_of(c, ROLE_DIM);
     }
-    return style_heat(c, shade(k->shades, v, k->shades->most), k->look->ramp);
+    return style_heat(c, shades_at(k->shades, v, k->shades->most), k->look->ramp);
 }
 
 static void draw_text(const struct workbench *b, const struct attention_look *look,
@@ -485,7 +381,7 @@ void attention_draw(const struct workbench *b, const struct attention_look *look
                         : (size_t)q->rows;
     const float *values = by_row ? a->row : a->cells;
     int columns = map_mode ? q->cols : by_row && n > 0 ? (int)n : 1;
-    struct shades s = make_shades(look->scale, values, n, columns, map_mode ? q->k0 == 0 : by_row);
+    struct shades s = shades_make(look->scale, values, n, columns, map_mode ? q->k0 == 0 : by_row);
     int head = attention_head_rows(inside), foot = attention_foot_rows(inside);
 
     if (head >= 1) {
@@ -506,5 +402,5 @@ void attention_draw(const struct workbench *b, const struct attention_look *look
     if (foot >= 2 || (foot == 1 && by_row)) {
         draw_top(b, look, c, inside, inside.rows - 1);
     }
-    free(s.sorted);
+    shades_done(&s);
 }

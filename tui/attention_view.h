@@ -4,10 +4,8 @@
 #define ATTUNE_TUI_ATTENTION_VIEW_H
 
 #include "canvas.h"
+#include "scale.h"
 #include "view.h"
-
-enum attention_scale { SCALE_LINEAR, SCALE_LOG, SCALE_RANK, SCALE_ROW, SCALE_COUNT };
-extern const char *const attention_scales[SCALE_COUNT];
 
 enum attention_mode { ATTENTION_MAP, ATTENTION_FROM, ATTENTION_TO, ATTENTION_MODES };
 

@@ -1,30 +1,27 @@
-/* attention: one head's map as text or JSON, or every head of a kind into a file. Heads are
- * computed one at a time. */
+/* attention: one head's map as text or into a file, all heads of a kind into one file, or what
+ * every head does as a list. Heads are computed one at a time, and rows as they are written. */
 #include <config.h>
 
 #include "cli.h"
 
-#include <attune/attention.h>
-#include <attune/tensors.h>
-
-#include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "map.h"
 
 static const struct cli_option options[] = {
     {"layer", 0, "L", "layer, from 0 (0)"},
     {"head", 0, "H", "head, from 0 (0)"},
     {"kind", 0, "NAME", "self, encoder, decoder or cross (self)"},
-    {"all", 0, NULL, "all layers and heads, with -o FILE.safetensors"},
+    {"all", 0, NULL, "all layers and heads, with -o"},
+    {"scores", 0, NULL, "what every head does: its pattern and its scores"},
+    {"sort", 0, "SCORE", "with --scores: the greatest first; entropy, distance, first, ..."},
+    {"scale", 0, "NAME", "of pictures: linear, log, rank or row (linear)"},
+    {"ramp", 0, "NAME", "of pictures: viridis, magma, cividis or grey (viridis)"},
+    {"no-sinks", 0, NULL, "pictures leave out the first token and special ones"},
     {NULL, 0, NULL, NULL},
-};
-
-struct map {
-    enum attune_stack kind;
-    int layer, head;
-    size_t n_queries, n_keys;
-    float *weights; /* [queries, keys], or [layers, heads, queries, keys] */
 };
 
 static int find_kind(const char *name, enum attune_stack *out, struct attune_error *err)
@@ -41,195 +38,207 @@ static int find_kind(const char *name, enum attune_stack *out, struct attune_err
                 : ATTUNE_OK;
 }
 
-static int fill(struct attune_context *ctx, const struct attune_attention_shape *shape,
-                struct map *m, bool all, struct attune_error *err)
+/* What stands on a side of a map: cross-attention looks from the decoder's tokens at the encoder's.
+ */
+static int fill_axis(struct map_axis *axis, const struct cli_context *c, enum attune_stack kind,
+                     bool queries, size_t n)
 {
-    size_t plane = shape->n_queries * shape->n_keys;
-    int layers = all ? shape->n_layers : 1, heads = all ? shape->n_heads : 1, status = ATTUNE_OK;
+    bool decoder = kind == ATTUNE_STACK_DECODER || (kind == ATTUNE_STACK_CROSS && queries);
 
-    m->n_queries = shape->n_queries;
-    m->n_keys = shape->n_keys;
-    m->weights = calloc(plane * (size_t)layers * (size_t)heads + 1, sizeof *m->weights);
-    if (!m->weights) {
+    return map_axis_fill(axis, n, attune_model_tokenizer(c->model),
+                         decoder ? c->decoder_ids : c->prompt.ids,
+                         decoder ? c->n_decoder : c->prompt.n);
+}
+
+static uint8_t *find_sinks(const struct cli_context *c, const struct map *m)
+{
+    uint8_t *sinks = calloc(m->shape.n_keys + 1, 1);
+
+    for (size_t k = 0; sinks && m->kind != ATTUNE_STACK_DECODER && k < m->shape.n_keys; k++) {
+        const struct attune_tokenizer *tk = attune_model_tokenizer(c->model);
+
+        sinks[k] = k == 0 || (tk && k < c->prompt.n &&
+                              attune_token_kind(tk, c->prompt.ids[k]) == ATTUNE_TOKEN_SPECIAL);
+    }
+    return sinks;
+}
+
+static int open_map(struct cli *cli, struct map *m, const struct cli_context *c,
+                    struct attune_error *err)
+{
+    const char *scale = cli_value(cli, "scale"), *ramp = cli_value(cli, "ramp");
+    enum attune_stack kind;
+    int status = find_kind(cli_value(cli, "kind"), &kind, err);
+
+    if (status == ATTUNE_OK) {
+        status = map_open(m, c->ctx, kind, err);
+    }
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    m->progress = &cli->progress;
+    m->scale = scale ? scale_find(scale) : SCALE_LINEAR;
+    m->ramp = ramp ? ramp_find(ramp) : RAMP_VIRIDIS;
+    if (m->scale == SCALE_COUNT || m->ramp == RAMP_COUNT) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "%s %s: see attune attention --help",
+                                m->scale == SCALE_COUNT ? "--scale" : "--ramp",
+                                m->scale == SCALE_COUNT ? scale : ramp);
+    }
+    if (fill_axis(&m->queries, c, kind, true, m->shape.n_queries) != ATTUNE_OK ||
+        fill_axis(&m->keys, c, kind, false, m->shape.n_keys) != ATTUNE_OK) {
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
-    for (int i = 0; i < layers * heads && status == ATTUNE_OK; i++) {
-        status = attune_attention_slice(ctx, m->kind, all ? i / heads : m->layer,
-                                        all ? i % heads : m->head, 0, m->n_queries, 0, m->n_keys,
-                                        m->weights + (size_t)i * plane, err);
+    return ATTUNE_OK;
+}
+
+/* ---- what every head does ---- */
+
+struct entry {
+    int layer, head;
+    double key; /* sorted by */
+    struct attune_head scores;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int nan = isnan(x->key) - isnan(y->key);
+
+    if (nan || isnan(x->key)) {
+        return nan ? nan : x->layer != y->layer ? x->layer - y->layer : x->head - y->head;
     }
+    return x->key > y->key        ? -1
+           : x->key < y->key      ? 1
+           : x->layer != y->layer ? x->layer - y->layer
+                                  : x->head - y->head;
+}
+
+static void print_scores(struct cli *cli, const struct entry *entries, int n)
+{
+    fprintf(cli->out, "layer head pattern  ");
+    for (int s = 0; s < ATTUNE_HEAD_SCORE_COUNT; s++) {
+        fprintf(cli->out, " %9s", attune_head_score_text((enum attune_head_score)s));
+    }
+    fputc('\n', cli->out);
+    for (int i = 0; i < n; i++) {
+        const struct entry *e = &entries[i];
+
+        fprintf(cli->out, "%5d %4d %-9s", e->layer, e->head,
+                attune_head_pattern_text(e->scores.pattern));
+        for (int s = 0; s < ATTUNE_HEAD_SCORE_COUNT; s++) {
+            if (isnan(e->scores.scores[s])) {
+                fprintf(cli->out, " %9s", "-");
+            } else {
+                fprintf(cli->out, " %9.3f", e->scores.scores[s]);
+            }
+        }
+        fputc('\n', cli->out);
+    }
+}
+
+static json_t *describe_scores(const struct map *m, const struct entry *entries, int n)
+{
+    json_t *out = json_object(), *heads = json_array();
+
+    json_object_set_new(out, "kind", json_string(attune_stack_text(m->kind)));
+    for (int i = 0; i < n; i++) {
+        const struct entry *e = &entries[i];
+        json_t *head = json_object();
+
+        json_object_set_new(head, "layer", json_integer(e->layer));
+        json_object_set_new(head, "head", json_integer(e->head));
+        json_object_set_new(head, "pattern",
+                            json_string(attune_head_pattern_text(e->scores.pattern)));
+        for (int s = 0; s < ATTUNE_HEAD_SCORE_COUNT; s++) {
+            json_object_set_new(head, attune_head_score_text((enum attune_head_score)s),
+                                cli_json_real(e->scores.scores[s]));
+        }
+        json_array_append_new(heads, head);
+    }
+    json_object_set_new(out, "heads", heads);
+    return out;
+}
+
+/* -1: that is no score; SCORE_COUNT: none was asked for. */
+static int sort_score(struct cli *cli)
+{
+    const char *name = cli_value(cli, "sort");
+    int s = 0;
+
+    while (name && s < ATTUNE_HEAD_SCORE_COUNT &&
+           strcmp(name, attune_head_score_text((enum attune_head_score)s)) != 0) {
+        s++;
+    }
+    return !name ? ATTUNE_HEAD_SCORE_COUNT : s < ATTUNE_HEAD_SCORE_COUNT ? s : -1;
+}
+
+static int list_scores(struct cli *cli, struct map *m, struct attune_error *err)
+{
+    int n = m->shape.n_layers * m->shape.n_heads, status = ATTUNE_OK, sort = sort_score(cli);
+    struct entry *entries = calloc((size_t)n + 1, sizeof *entries);
+
+    if (!entries) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    for (int i = 0; i < n && status == ATTUNE_OK; i++) {
+        struct entry *e = &entries[i];
+        float *cells = NULL;
+        int rows, cols;
+
+        e->layer = i / m->shape.n_heads;
+        e->head = i % m->shape.n_heads;
+        status = map_pool(m, e->layer, e->head, 1, &cells, &rows, &cols, &e->scores, err);
+        free(cells);
+        e->key = sort < ATTUNE_HEAD_SCORE_COUNT ? e->scores.scores[sort] : -i;
+    }
+    if (status == ATTUNE_OK) {
+        qsort(entries, (size_t)n, sizeof *entries, by_key);
+        if (!cli->json) {
+            print_scores(cli, entries, n);
+        } else if (cli_print_json(cli, describe_scores(m, entries, n)) != CLI_OK) {
+            status = attune_error_set(err, ATTUNE_IO, 0, "the scores cannot be written");
+        }
+    }
+    free(entries);
     return status;
 }
 
-static int write_all(const char *path, const struct attune_attention_shape *shape,
-                     const struct map *m, struct attune_error *err)
+/* ---- the verb ---- */
+
+static int check_usage(struct cli *cli, long *layer, long *head)
 {
-    struct attune_tensor tensor = {
-        .name = "attention",
-        .dtype = "F32",
-        .n_dims = 4,
-        .shape = {(uint64_t)shape->n_layers, (uint64_t)shape->n_heads, m->n_queries, m->n_keys},
-        .data = m->weights,
-    };
-
-    tensor.n_bytes =
-        tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3] * sizeof(float);
-    return attune_tensors_write(path, &tensor, 1, err);
-}
-
-static json_t *tokens_of(const struct cli_context *c)
-{
-    const struct attune_tokenizer *tk = attune_model_tokenizer(c->model);
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < c->prompt.n; i++) {
-        size_t len = 0;
-        char *bytes = cli_token_bytes(tk, c->prompt.ids[i], &len);
-
-        json_array_append_new(out, tk && bytes ? cli_json_text(bytes, len)
-                                               : json_integer(c->prompt.ids[i]));
-        free(bytes);
+    if (cli_long(cli, "layer", 0, INT_MAX, layer) || cli_long(cli, "head", 0, INT_MAX, head)) {
+        return CLI_USAGE;
     }
-    return out;
-}
-
-static json_t *describe(const struct cli_context *c, const struct map *m)
-{
-    json_t *out = json_object(), *rows = json_array();
-
-    json_object_set_new(out, "kind", json_string(attune_stack_text(m->kind)));
-    json_object_set_new(out, "layer", json_integer(m->layer));
-    json_object_set_new(out, "head", json_integer(m->head));
-    json_object_set_new(out, "rows", tokens_of(c));
-    json_object_set_new(out, "cols", tokens_of(c));
-    for (size_t q = 0; q < m->n_queries; q++) {
-        json_t *row = json_array();
-
-        for (size_t k = 0; k < m->n_keys; k++) {
-            json_array_append_new(row, cli_json_real((double)m->weights[q * m->n_keys + k]));
-        }
-        json_array_append_new(rows, row);
+    if (cli_has(cli, "all") && !cli_value(cli, "output")) {
+        return cli_wrong(cli, "attention: --all wants -o FILE (.png, .svg, .pdf, .npy, ...)");
     }
-    json_object_set_new(out, "weights", rows);
-    return out;
-}
-
-/* A file in the format its name asks for. */
-static int write_json(struct cli *cli, const struct cli_context *c, const struct map *m, FILE *f)
-{
-    json_t *value = describe(c, m);
-    int failed =
-        json_dumpf(value, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', f) == EOF;
-
-    json_decref(value);
-    return failed;
-}
-
-static void csv_field(FILE *f, const char *bytes, size_t len)
-{
-    fputc('"', f);
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '"') {
-            fputc('"', f);
-        }
-        fputc(bytes[i], f);
+    if (sort_score(cli) < 0) {
+        return cli_wrong(cli, "attention: --sort %s: there is no such score",
+                         cli_value(cli, "sort"));
     }
-    fputc('"', f);
+    return CLI_OK;
 }
 
-/* First line: the keys; then a line a query, its token first. */
-static int write_csv(struct cli *cli, const struct cli_context *c, const struct map *m, FILE *f)
+static int answer(struct cli *cli, const struct cli_context *c, struct map *m,
+                  struct attune_error *err)
 {
-    const struct attune_tokenizer *tk = attune_model_tokenizer(c->model);
+    const char *path = cli_value(cli, "output");
+    uint8_t *sinks = NULL;
+    int status;
 
-    for (size_t line = 0; line <= m->n_queries; line++) {
-        if (line == 0) {
-            fputs("query", f);
-        }
-        for (size_t k = 0; k <= m->n_keys; k++) {
-            size_t at = line == 0 ? k - 1 : line - 1, len = 0;
-            char *bytes =
-                (line == 0) != (k == 0) ? cli_token_bytes(tk, c->prompt.ids[at], &len) : NULL;
-
-            if (k > 0) {
-                fputc(',', f);
-            }
-            if (bytes) {
-                csv_field(f, bytes, len);
-            } else if (line > 0 && k > 0) {
-                fprintf(f, "%.9g", (double)m->weights[(line - 1) * m->n_keys + k - 1]);
-            }
-            free(bytes);
-        }
-        fputc('\n', f);
+    if (cli_has(cli, "scores")) {
+        return list_scores(cli, m, err);
     }
-    return ferror(f);
-}
-
-static int write_tensor(const char *path, const struct map *m, struct attune_error *err)
-{
-    const struct attune_tensor tensor = {
-        .name = "attention",
-        .dtype = "F32",
-        .n_dims = 2,
-        .shape = {m->n_queries, m->n_keys},
-        .data = m->weights,
-        .n_bytes = m->n_queries * m->n_keys * sizeof *m->weights,
-    };
-
-    return attune_tensors_write(path, &tensor, 1, err);
-}
-
-static int write_one(struct cli *cli, const struct cli_context *c, const struct map *m,
-                     const char *path, struct attune_error *err)
-{
-    static const struct {
-        const char *suffix;
-        int (*write)(struct cli *, const struct cli_context *, const struct map *, FILE *);
-    } formats[] = {{".json", write_json}, {".csv", write_csv}};
-    const char *dot = strrchr(path, '.');
-
-    if (dot && strcmp(dot, ".safetensors") == 0) {
-        return write_tensor(path, m, err);
+    if (cli_has(cli, "no-sinks")) {
+        sinks = find_sinks(c, m);
+        m->left_out = sinks;
     }
-    for (size_t i = 0; dot && i < sizeof formats / sizeof *formats; i++) {
-        if (strcmp(dot, formats[i].suffix) == 0) {
-            FILE *f = fopen(path, "wb");
-            int failed = !f || formats[i].write(cli, c, m, f);
-
-            failed = (f && fclose(f) != 0) || failed;
-            return failed ? attune_error_set(err, ATTUNE_IO, 0, "%s: %s", path, strerror(errno))
-                          : ATTUNE_OK;
-        }
-    }
-    return attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                            "%s: a map is written as .json, .csv or .safetensors", path);
-}
-
-/* A character a weight, so that a head's pattern shows in any terminal and any log. */
-static void print_map(struct cli *cli, const struct cli_context *c, const struct map *m)
-{
-    static const char ramp[] = " .:-=+*#%@";
-    char shown[128];
-
-    fprintf(cli->out, "layer %d, head %d: a row a query, a column a key; '%s' from 0 to 1\n",
-            m->layer, m->head, ramp);
-    for (size_t q = 0; q < m->n_queries; q++) {
-        const float *row = m->weights + q * m->n_keys;
-        size_t top = 0;
-
-        cli_show_token(shown, sizeof shown, attune_model_tokenizer(c->model), c->prompt.ids[q], 14);
-        fprintf(cli->out, "%4zu %s |", q, shown);
-        for (size_t k = 0; k < m->n_keys; k++) {
-            int level = (int)(row[k] * 9.999f);
-
-            top = row[k] > row[top] ? k : top;
-            fputc(ramp[level < 0 ? 0 : level > 9 ? 9 : level], cli->out);
-        }
-        cli_show_token(shown, sizeof shown, attune_model_tokenizer(c->model), c->prompt.ids[top],
-                       12);
-        fprintf(cli->out, "| %.3f on %zu %s\n", (double)row[top], top, shown);
-    }
+    status = path ? map_write(m, path, cli_has(cli, "all"), err)
+                  : map_find(cli->json ? "x.json" : "x.txt")->write(m, cli->out, err);
+    m->left_out = NULL;
+    free(sinks);
+    return status;
 }
 
 static int run(struct cli *cli)
@@ -237,41 +246,25 @@ static int run(struct cli *cli)
     struct attune_error err = {0};
     struct cli_context c = {0};
     struct map m = {0};
-    struct attune_attention_shape shape;
-    const char *path = cli_value(cli, "output");
-    bool all = cli_has(cli, "all");
     long layer = 0, head = 0;
-    int status;
+    int status = check_usage(cli, &layer, &head);
 
-    if (cli_long(cli, "layer", 0, INT_MAX, &layer) || cli_long(cli, "head", 0, INT_MAX, &head)) {
-        return CLI_USAGE;
+    if (status != CLI_OK) {
+        return status;
     }
-    if (all && (!path || !strstr(path, ".safetensors"))) {
-        return cli_wrong(cli, "attention: --all wants -o FILE.safetensors");
-    }
-    m.layer = (int)layer;
-    m.head = (int)head;
-    status = find_kind(cli_value(cli, "kind"), &m.kind, &err);
+    status = cli_open_context(cli, &c, (struct attune_context_options){0}, 0, true, &err);
     if (status == ATTUNE_OK) {
-        status = cli_open_context(cli, &c, (struct attune_context_options){0}, 0, true, &err);
+        status = open_map(cli, &m, &c, &err);
     }
     if (status == ATTUNE_OK) {
-        status = attune_attention_shape(&shape, c.ctx, m.kind, &err);
-    }
-    if (status == ATTUNE_OK) {
-        status = fill(c.ctx, &shape, &m, all, &err);
-    }
-    if (status == ATTUNE_OK && path) {
-        status = all ? write_all(path, &shape, &m, &err) : write_one(cli, &c, &m, path, &err);
+        m.layer = (int)layer;
+        m.head = (int)head;
+        status = answer(cli, &c, &m, &err);
     }
     if (status != ATTUNE_OK) {
         status = cli_fail(cli, &err);
-    } else if (cli->json && !path) {
-        status = cli_print_json(cli, describe(&c, &m));
-    } else if (!path) {
-        print_map(cli, &c, &m);
     }
-    free(m.weights);
+    map_done(&m);
     cli_context_done(&c);
     return status;
 }
@@ -279,7 +272,7 @@ static int run(struct cli *cli)
 const struct cmd_ops cmd_attention = {
     .name = "attention",
     .args = "",
-    .help = "where a head looks: the weights of one map, or of all",
+    .help = "where heads look: one map, all of them, or what each does",
     .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT,
     .options = options,
     .run = run,

@@ -33,6 +33,18 @@ tui_parts += \
 	%D%/cmd_sessions.c \
 	%D%/cmd_show.c
 
+tui_parts += \
+	%D%/map_ansi.c \
+	%D%/map_csv.c \
+	%D%/map_html.c \
+	%D%/map_json.c \
+	%D%/map_npy.c \
+	%D%/map_pdf.c \
+	%D%/map_png.c \
+	%D%/map_safetensors.c \
+	%D%/map_svg.c \
+	%D%/map_txt.c
+
 noinst_LIBRARIES += libtui.a
 libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.c \
@@ -105,6 +117,14 @@ libtui_a_SOURCES += \
 	%D%/view.h \
 	%D%/walk_view.c \
 	%D%/walk_view.h
+
+libtui_a_SOURCES += \
+	%D%/figure.c \
+	%D%/figure.h \
+	%D%/map.c \
+	%D%/map.h \
+	%D%/scale.c \
+	%D%/scale.h
 
 # The shipped configuration as strings: what people read is what is built in.
 # Verbs on saved work.

@@ -1,0 +1,21 @@
+/* PDF, drawn by figure.c. */
+#include <config.h>
+
+#include "figure.h"
+
+static int write(struct map *m, FILE *f, struct attune_error *err)
+{
+    return figure_head(m, f, FIGURE_PDF, err);
+}
+
+static int write_all(struct map *m, FILE *f, struct attune_error *err)
+{
+    return figure_grid(m, f, FIGURE_PDF, err);
+}
+
+const struct map_ops map_pdf = {
+    .name = "pdf",
+    .help = "a drawing for a paper",
+    .write = write,
+    .write_all = write_all,
+};

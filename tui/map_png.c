@@ -1,0 +1,21 @@
+/* PNG, drawn by figure.c. */
+#include <config.h>
+
+#include "figure.h"
+
+static int write(struct map *m, FILE *f, struct attune_error *err)
+{
+    return figure_head(m, f, FIGURE_PNG, err);
+}
+
+static int write_all(struct map *m, FILE *f, struct attune_error *err)
+{
+    return figure_grid(m, f, FIGURE_PNG, err);
+}
+
+const struct map_ops map_png = {
+    .name = "png",
+    .help = "a picture",
+    .write = write,
+    .write_all = write_all,
+};
