@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "engine/checkpoint.h"
+#include "engine/hub.h"
 #include "engine/mapping.h"
 #include "engine/quant.h"
 #include "engine/tokenizer.h"
@@ -39,24 +40,10 @@ static bool is_file(const char *folder, const char *name)
     return join(path, folder, name) && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* models--org--name/refs/main holds the name of the snapshot. */
+/* The hub cache's folder of a model, with a model in it. */
 static bool find_snapshot(char out[4096], const char *path)
 {
-    char name[4096], hash[128];
-    FILE *f = join(name, path, "refs/main") ? fopen(name, "r") : NULL;
-    bool found = f && fgets(hash, sizeof hash, f);
-
-    if (f) {
-        fclose(f);
-    }
-    if (!found) {
-        return false;
-    }
-    hash[strcspn(hash, "\r\n")] = '\0';
-    if (!hash[0] || strchr(hash, '/') || hash[0] == '.') {
-        return false;
-    }
-    return snprintf(out, 4096, "%s/snapshots/%s", path, hash) < 4096 && is_file(out, "config.json");
+    return hub_snapshot(out, path) && is_file(out, "config.json");
 }
 
 static bool knows(const char *path)

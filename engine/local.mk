@@ -73,6 +73,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/generate.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
+	%D%/hub.c \
+	%D%/hub.h \
 	%D%/heads.c \
 	%D%/kernels.c \
 	%D%/kernels.h \
