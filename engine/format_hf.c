@@ -376,13 +376,9 @@ static int make_tokenizer(struct attune_tokenizer **out, struct checkpoint *cp,
                           struct attune_error *err)
 {
     const struct files *files = cp->files;
-    char path[4096];
+    int status = tokenizer_from_folder(out, files->folder, err);
 
-    *out = NULL;
-    if (!is_file(files->folder, "tokenizer.json") || !join(path, files->folder, "tokenizer.json")) {
-        return ATTUNE_OK;
-    }
-    return tokenizer_from_json_file(out, path, err);
+    return status == ATTUNE_NOT_FOUND ? ATTUNE_OK : status; /* a model may come without */
 }
 
 /* One id, or a list of them. */

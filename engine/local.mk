@@ -122,7 +122,10 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_charsmap.c \
 	%D%/tokenizer_decode.c \
 	%D%/tokenizer_gguf.c \
+	%D%/tokenizer_folder.c \
 	%D%/tokenizer_json.c \
+	%D%/tokenizer_old.c \
+	%D%/tokenizer_roles.c \
 	%D%/tokenizer_merge.c \
 	%D%/tokenizer_merge.h \
 	%D%/tokenizer_normalize.c \

@@ -93,30 +93,11 @@ static int open_file(struct attune_tokenizer **out, const char *path, struct att
 
 int attune_tokenizer_open(struct attune_tokenizer **out, const char *path, struct attune_error *err)
 {
-    static const char *const names[] = {"tokenizer.json", "tokenizer.json.gz"};
     struct stat st;
-    char *inside = NULL;
-    int status = ATTUNE_NOT_FOUND;
 
     *out = NULL;
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        return open_file(out, path, err);
-    }
-    for (size_t i = 0; i < 2 && status == ATTUNE_NOT_FOUND; i++) {
-        size_t n = strlen(path) + strlen(names[i]) + 2;
-
-        inside = malloc(n);
-        if (!inside) {
-            return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-        }
-        snprintf(inside, n, "%s/%s", path, names[i]);
-        status = open_file(out, inside, err);
-        free(inside);
-    }
-    if (status == ATTUNE_NOT_FOUND) {
-        attune_error_set(err, status, 0, "%s: holds no tokenizer.json", path);
-    }
-    return status;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? tokenizer_from_folder(out, path, err)
+                                                       : open_file(out, path, err);
 }
 
 /* ---- text to ids ---- */

@@ -16,4 +16,9 @@ int tokenizer_from_gguf(struct attune_tokenizer **out, const struct gguf *file,
 int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
                              struct attune_error *err);
 
+/* A Hugging Face directory: its tokenizer.json, or the older files that it stands for;
+ * ATTUNE_NOT_FOUND, with a line that names what is there, where nothing can be read. */
+int tokenizer_from_folder(struct attune_tokenizer **out, const char *folder,
+                          struct attune_error *err);
+
 #endif

@@ -319,7 +319,7 @@ static int load_rules(struct attune_tokenizer *tk, struct bpe *m, const json_t *
     m->byte_fallback = json_flag(json, "byte_fallback", false);
     m->ignore_merges = json_flag(json, "ignore_merges", false);
     if (json_is_string(unk)) {
-        m->unk = vocab_find(&tk->vocab, json_string_value(unk), json_string_length(unk));
+        m->unk = tk->unk = vocab_find(&tk->vocab, json_string_value(unk), json_string_length(unk));
         if (m->unk < 0) {
             return attune_error_set(err, ATTUNE_FORMAT, 0,
                                     "the vocabulary lacks the unknown token %.60s",

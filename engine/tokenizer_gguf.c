@@ -277,6 +277,9 @@ static int load(struct attune_tokenizer *tk, const struct gguf *file, const stru
             add_template(tk, flag(file, "tokenizer.ggml.add_bos_token", tk->add_bos),
                          end || tk->add_sep, tk->add_sep && tk->sep >= 0 ? tk->sep : tk->eos, err);
     }
+    if (status == ATTUNE_OK) {
+        status = roles_find(tk, &(struct beside){0}, err); /* those that the file does not name */
+    }
     tk->digest = digest(file);
     return status;
 }

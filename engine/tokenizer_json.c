@@ -102,36 +102,6 @@ static int load_added(struct attune_tokenizer *tk, const json_t *entry, struct a
     return status;
 }
 
-/* The file names no roles; these spellings do by custom. The first that is there wins. */
-static void find_roles(struct attune_tokenizer *tk)
-{
-    static const struct {
-        const char *bos, *eos, *pad, *mask, *cls, *sep, *unk;
-    } names[] = {
-        {"[CLS]", "[SEP]", "[PAD]", "[MASK]", "[CLS]", "[SEP]", "[UNK]"},
-        {"<s>", "</s>", "<pad>", "<mask>", NULL, NULL, "<unk>"},
-        {.bos = "<|begin_of_text|>", .eos = "<|end_of_text|>", .pad = "<|padding|>"},
-        {.bos = "<bos>", .eos = "<eos>"},
-        {.bos = "<|endoftext|>", .eos = "<|endoftext|>"},
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *const spelled[] = {names[i].bos, names[i].eos, names[i].pad, names[i].mask,
-                                       names[i].cls, names[i].sep, names[i].unk};
-        attune_token *const roles[] = {&tk->bos, &tk->eos, &tk->pad, &tk->mask,
-                                       &tk->cls, &tk->sep, &tk->unk};
-
-        for (int k = 0; k < 7; k++) {
-            attune_token id =
-                spelled[k] ? vocab_find(&tk->vocab, spelled[k], strlen(spelled[k])) : -1;
-
-            if (*roles[k] < 0 && id >= 0 && tk->vocab.added[id]) {
-                *roles[k] = id;
-            }
-        }
-    }
-}
-
 static int load_steps(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
 {
     const struct {
@@ -156,7 +126,8 @@ static int load_steps(struct attune_tokenizer *tk, const json_t *json, struct at
     return status;
 }
 
-static int load(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
+static int load(struct attune_tokenizer *tk, const json_t *json, const struct beside *beside,
+                struct attune_error *err)
 {
     const json_t *added = json_object_get(json, "added_tokens");
     int status = load_steps(tk, json, err);
@@ -173,45 +144,71 @@ static int load(struct attune_tokenizer *tk, const json_t *json, struct attune_e
     if (status == ATTUNE_OK) {
         status = added_build(tk, err);
     }
-    find_roles(tk);
+    if (status == ATTUNE_OK) {
+        status = roles_find(tk, beside, err);
+    }
+    return status ? status : template_from_config(tk, beside, err);
+}
+
+int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json, uint64_t digest,
+                        const struct beside *beside, struct attune_error *err)
+{
+    struct attune_tokenizer *tk = tokenizer_new(err);
+    int status = ATTUNE_MEMORY;
+
+    if (tk) {
+        tk->digest = digest;
+        status = load(tk, json, beside, err);
+    }
+    if (status) {
+        attune_tokenizer_close(tk);
+        tk = NULL;
+    }
+    *out = tk;
     return status;
+}
+
+/* The folder that path names a file in. */
+static bool folder_of(char out[4096], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int n = slash ? (int)(slash - path) : 1;
+
+    return snprintf(out, 4096, "%.*s", slash == path ? 1 : n, slash ? path : ".") < 4096;
 }
 
 int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
                              struct attune_error *err)
 {
-    struct attune_tokenizer *tk = NULL;
+    struct beside beside = {0};
     json_error_t problem;
     json_t *json = NULL;
-    char *text = NULL;
+    char *text = NULL, folder[4096];
     size_t len = 0;
+    uint64_t digest;
     int status = gzip_read(&text, &len, path, LARGEST_FILE, err);
 
     *out = NULL;
     if (status) {
         return status;
     }
-    tk = tokenizer_new(err);
-    json = tk ? json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem) : NULL;
-    if (!tk) {
-        status = ATTUNE_MEMORY;
-    } else if (!json) {
+    digest = attune_digest_of(text, len, 0);
+    json = json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
+    free(text); /* tens of megabytes that the tables do not need */
+    if (!json) {
         status = attune_error_set(err, ATTUNE_FORMAT,
                                   problem.position > 0 ? (uint64_t)problem.position : 0,
                                   "line %d: %s", problem.line, problem.text);
-    } else {
-        tk->digest = attune_digest_of(text, len, 0);
-        free(text); /* tens of megabytes that the tables do not need */
-        text = NULL;
-        status = load(tk, json, err);
-    }
-    if (status) {
         attune_error_prefix(err, path);
-        attune_tokenizer_close(tk);
-        tk = NULL;
+    } else if (folder_of(folder, path) && (status = beside_load(&beside, folder, err))) {
+        attune_error_prefix(err, folder);
+    } else {
+        status = tokenizer_from_json(out, json, digest, &beside, err);
+        if (status) {
+            attune_error_prefix(err, path);
+        }
     }
+    beside_done(&beside);
     json_decref(json);
-    free(text);
-    *out = tk;
     return status;
 }

@@ -54,6 +54,29 @@ int decoders_add_spaces(struct attune_tokenizer *tk, bool prefix, struct attune_
 enum { PRE_IGNORE_MERGES = 1, PRE_ADD_BOS = 2, PRE_MASK_LSTRIP = 4 };
 int pretype_load(struct attune_tokenizer *tk, const char *name, size_t len, unsigned *flags,
                  struct attune_error *err);
+/* ---- what stands beside a tokenizer.json ---- */
+struct beside {
+    json_t *config; /* tokenizer_config.json, NULL: not there */
+    json_t *map;    /* special_tokens_map.json, NULL: not there */
+};
+int beside_load(struct beside *b, const char *folder, struct attune_error *err);
+void beside_done(struct beside *b);
+/* One such file; *out NULL where it is not there. */
+int beside_read(json_t **out, const char *folder, const char *name, struct attune_error *err);
+/* What is said of a role ("bos_token"): *content NULL for null. */
+int beside_token(const struct beside *b, const char *key, bool *said, const json_t **content,
+                 struct attune_error *err);
+int roles_find(struct attune_tokenizer *tk, const struct beside *b, struct attune_error *err);
+/* Begin and end token where add_bos_token and add_eos_token put them. */
+int template_from_config(struct attune_tokenizer *tk, const struct beside *b,
+                         struct attune_error *err);
+
+int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json, uint64_t digest,
+                        const struct beside *beside, struct attune_error *err);
+/* From files that are older than tokenizer.json: vocab.txt where words is true, else vocab.json and
+ * merges.txt. ATTUNE_NOT_FOUND where nobody knows how that model reads them. */
+int tokenizer_from_old_files(struct attune_tokenizer **out, const char *folder, bool words,
+                             struct attune_error *err);
 struct attune_tokenizer *tokenizer_new(struct attune_error *err);
 
 #endif

@@ -352,7 +352,7 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
         (size_t)json_integer_value(unk) >= tk->vocab.size) {
         return attune_error_set(err, ATTUNE_FORMAT, 0, "unk_id is missing or names no piece");
     }
-    m->unk = (attune_token)json_integer_value(unk);
+    m->unk = tk->unk = (attune_token)json_integer_value(unk);
     find_bytes(tk, m);
     return ATTUNE_OK;
 }

@@ -104,6 +104,7 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     if (m->unk < 0) {
         return attune_error_set(err, ATTUNE_FORMAT, 0, "the vocabulary lacks the unknown token");
     }
+    tk->unk = m->unk;
     measure(&tk->vocab, m);
     return ATTUNE_OK;
 }

@@ -85,6 +85,10 @@ check_PROGRAMS += \
 	%D%/tui/panel_run_test \
 	%D%/tui/panel_test \
 	%D%/tui/panel_walk_test
+
+check_PROGRAMS += \
+	%D%/engine/tokenizer_old_test \
+	%D%/engine/tokenizer_roles_test
 endif
 
 made_sources = %D%/engine/made.c %D%/engine/made.h
@@ -94,6 +98,9 @@ made_sources = %D%/engine/made.c %D%/engine/made.h
 %C%_engine_tokenizer_steps_test_SOURCES = %D%/engine/tokenizer_steps_test.c $(made_sources)
 %C%_engine_tokenizer_test_SOURCES = %D%/engine/tokenizer_test.c $(made_sources)
 
+folder_sources = %D%/engine/folder.c %D%/engine/folder.h
+%C%_engine_tokenizer_old_test_SOURCES = %D%/engine/tokenizer_old_test.c $(folder_sources)
+%C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
