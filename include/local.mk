@@ -3,6 +3,7 @@ noinst_HEADERS += \
 	%D%/attune/attune.h \
 	%D%/attune/budget.h \
 	%D%/attune/context.h \
+	%D%/attune/diff.h \
 	%D%/attune/digest.h \
 	%D%/attune/dist.h \
 	%D%/attune/error.h \

@@ -4,6 +4,7 @@ prompts_parts =
 noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/budget.c \
+	%D%/diff.c \
 	%D%/json.c \
 	%D%/json.h \
 	%D%/library.c \

@@ -21,6 +21,7 @@
 #include <attune/budget.h>
 #include <attune/store.h>
 #include <attune/mark.h>
+#include <attune/diff.h>
 #include <attune/run.h>
 
 #endif

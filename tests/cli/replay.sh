@@ -31,7 +31,7 @@ generate() { # generate SESSION SEED: what it printed is in SESSION.json
 steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
     s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
 
-echo "1..13"
+echo "1..17"
 generate story 7; ok "a run is saved" $?
 try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
     replay story --verify --json
@@ -42,6 +42,11 @@ steps "$dir/story.json" >"$dir/a"; steps "$dir/replay.json" >"$dir/b"; cmp "$dir
 ok "replay prints the steps that run printed" $?
 generate other 8
 try 0 '"steps":20,"identical":true' replay other --verify --json
+
+try 0 '"equal":true' diff story story --json --exit-code
+try 3 'seed               7  |  8' diff story other --exit-code
+try 0 '"same_prompt":true' diff 1 2 --json
+try 1 'no run 77' diff 1 77
 
 # The same name, other weights.
 cp "$ATTUNE_GOLDEN/gguf/llama-q8_0/model.gguf" "$model"
