@@ -10,6 +10,7 @@ check_PROGRAMS += \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
 	%D%/engine/sampling_golden_test \
+	%D%/engine/stacks_test \
 	%D%/engine/stops_test \
 	%D%/engine/tensors_test \
 	%D%/engine/trace_test \
@@ -109,6 +110,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
 %C%_engine_forward_test_SOURCES = %D%/engine/forward_test.c $(golden_sources)
+%C%_engine_stacks_test_SOURCES = %D%/engine/stacks_test.c $(golden_sources)
 
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
@@ -126,43 +128,8 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
 %C%_tui_cmd_tokenize_test_SOURCES = %D%/tui/cmd_tokenize_test.c $(verb_sources)
 
-EXTRA_DIST += %D%/golden/store/films.json %D%/golden/store/schema-1.sql %D%/golden/store/schema-2.sql
-EXTRA_DIST += \
-	%D%/golden/sampling/README.md \
-	%D%/golden/sampling/sampling.json \
-	%D%/golden/sampling/sampling.safetensors
-
-EXTRA_DIST += \
-	%D%/golden/gguf/README.md \
-	%D%/golden/gguf/gpt2-f32/golden.json \
-	%D%/golden/gguf/gpt2-f32/golden.safetensors \
-	%D%/golden/gguf/gpt2-f32/model.gguf \
-	%D%/golden/gguf/llama-f32/golden.json \
-	%D%/golden/gguf/llama-f32/golden.safetensors \
-	%D%/golden/gguf/llama-f32/model.gguf \
-	%D%/golden/gguf/llama-q4_0/golden.json \
-	%D%/golden/gguf/llama-q4_0/golden.safetensors \
-	%D%/golden/gguf/llama-q4_0/model.gguf \
-	%D%/golden/gguf/llama-q8_0/golden.json \
-	%D%/golden/gguf/llama-q8_0/golden.safetensors \
-	%D%/golden/gguf/llama-q8_0/model.gguf \
-	%D%/golden/hf/README.md \
-	%D%/golden/hf/gpt2/config.json \
-	%D%/golden/hf/gpt2/generation_config.json \
-	%D%/golden/hf/gpt2/golden.safetensors \
-	%D%/golden/hf/gpt2/model.safetensors \
-	%D%/golden/hf/llama-gqa-tied/config.json \
-	%D%/golden/hf/llama-gqa-tied/generation_config.json \
-	%D%/golden/hf/llama-gqa-tied/golden.safetensors \
-	%D%/golden/hf/llama-gqa-tied/model.safetensors \
-	%D%/golden/hf/llama-half-shards/config.json \
-	%D%/golden/hf/llama-half-shards/generation_config.json \
-	%D%/golden/hf/llama-half-shards/golden.safetensors \
-	%D%/golden/hf/llama-half-shards/model-00001-of-00004.safetensors \
-	%D%/golden/hf/llama-half-shards/model-00002-of-00004.safetensors \
-	%D%/golden/hf/llama-half-shards/model-00003-of-00004.safetensors \
-	%D%/golden/hf/llama-half-shards/model-00004-of-00004.safetensors \
-	%D%/golden/hf/llama-half-shards/model.safetensors.index.json
+# Whole folders: reference numbers and databases.
+EXTRA_DIST += %D%/golden/gguf %D%/golden/hf %D%/golden/sampling %D%/golden/store
 
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \

@@ -54,6 +54,7 @@ const char *const golden_names[] = {
     "gguf/llama-w256-q4_k_m",
     "gguf/llama-w256-q5_k",
     "gguf/llama-w256-q6_k",
+    "gguf/mpt-f32",
     "gguf/phi2-f32",
     "gguf/qwen2-f32",
     "gguf/qwen2-q8_0",
@@ -72,6 +73,106 @@ const char *const golden_names[] = {
     "hf/opt",
     NULL,
 };
+
+const char *const golden_stacks[] = {
+    "hf/albert-seqcls-groups",
+    "hf/bart-scaled-uneven",
+    "hf/bert-model",
+    "hf/bert-pretraining",
+    "hf/bert-qa",
+    "hf/bert-seqcls",
+    "hf/bert-tokcls",
+    "hf/distilbert-seqcls",
+    "hf/marian",
+    "hf/opt-350m-style",
+    "hf/roberta-mlm",
+    "hf/t5-gated-untied",
+    "gguf/bert-f16",
+    "gguf/bert-f32",
+    "gguf/t5-f16",
+    "gguf/t5-f32",
+    "gguf/t5-gated-f32",
+    "gguf/t5-q4_0",
+    "gguf/t5-q8_0",
+    "hf/albert-mlm",
+    "hf/bart",
+    "hf/bart-hub-names",
+    "hf/bert-mlm",
+    "hf/bert-mlm-hub-names",
+    "hf/bert-nsp",
+    "hf/distilbert-mlm",
+    "hf/distilbert-qa",
+    "hf/roberta-seqcls",
+    "hf/t5-hub-names",
+    "hf/t5-relu-tied",
+    NULL,
+};
+
+static size_t read_integers(const struct golden *golden, const char *prefix, const char *name,
+                            int64_t out[GOLDEN_TOKENS])
+{
+    char full[64];
+    const struct attune_tensor *t;
+
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    t = attune_tensors_find(golden->file, full);
+    if (!t) {
+        return 0;
+    }
+    assert_string_equal(t->dtype, "I64");
+    assert_true(t->shape[0] > 0 && t->shape[0] <= GOLDEN_TOKENS);
+    memcpy(out, t->data, t->shape[0] * sizeof *out);
+    return (size_t)t->shape[0];
+}
+
+static size_t read_json(const struct golden *golden, const char *name, int64_t out[GOLDEN_TOKENS])
+{
+    char path[4200];
+    json_t *root, *ids;
+    size_t n;
+
+    snprintf(path, sizeof path, "%.*s/golden.json",
+             (int)(strlen(attune_model_info(golden->model)->path) - strlen("/model.gguf")),
+             attune_model_info(golden->model)->path);
+    root = json_load_file(path, 0, NULL);
+    ids = json_object_get(root, name);
+    n = json_array_size(ids);
+    assert_true(n <= GOLDEN_TOKENS);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = json_integer_value(json_array_get(ids, i));
+    }
+    json_decref(root);
+    return n;
+}
+
+bool golden_input(struct golden_input *out, const struct golden *golden, const char *prefix)
+{
+    int64_t ids[GOLDEN_TOKENS] = {0}, decoder[GOLDEN_TOKENS] = {0}, types[GOLDEN_TOKENS] = {0};
+    int64_t mask[GOLDEN_TOKENS] = {0};
+    size_t n = golden->hf  ? read_integers(golden, prefix, "input_ids", ids)
+               : prefix[0] ? 0
+                           : read_json(golden, "tokens", ids);
+    size_t n_decoder = golden->hf ? read_integers(golden, prefix, "decoder_input_ids", decoder)
+                                  : read_json(golden, "dec_tokens", decoder);
+    size_t n_types = read_integers(golden, prefix, "token_type_ids", types);
+    size_t n_mask = prefix[0] ? read_integers(golden, prefix, "attention_mask", mask) : 0;
+
+    for (size_t i = 0; i < GOLDEN_TOKENS; i++) {
+        out->ids[i] = (attune_token)ids[i];
+        out->decoder_ids[i] = (attune_token)decoder[i];
+        out->types[i] = (uint8_t)types[i];
+        out->mask[i] = (uint8_t)mask[i];
+    }
+    out->input = (struct attune_input){
+        .ids = out->ids,
+        .n = n,
+        .type_ids = n_types ? out->types : NULL,
+        .mask = n_mask ? out->mask : NULL,
+        .decoder_ids = n_decoder ? out->decoder_ids : NULL,
+        .n_decoder = n_decoder,
+    };
+    return n > 0;
+}
 
 /* input_ids beside the arrays in Hugging Face goldens, tokens in golden.json in the others */
 static void read_prompt(struct golden *golden, const char *folder)
