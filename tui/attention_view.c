@@ -184,7 +184,7 @@ static void draw_weight(const struct workbench *b, const struct attention_look *
     struct style dim = style_of(c, ROLE_DIM);
     int x;
 
-    if (look->mode != ATTENTION_MAP || k >= a->n_tokens) {
+    if (look->mode != ATTENTION_MAP || k >= a->n_keys) {
         return;
     }
     x = canvas_print(c, r, y, 0, dim, "%zu ", q + 1);
@@ -203,19 +203,19 @@ static void draw_top(const struct workbench *b, const struct attention_look *loo
                      struct rect r, int y)
 {
     const struct attention_view *a = &b->attention;
-    bool *taken = calloc(a->n_tokens + 1, sizeof *taken);
+    bool *taken = calloc(a->n_keys + 1, sizeof *taken);
     int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "most ");
 
     for (int n = 0; taken && n < 12; n++) {
-        size_t best = a->n_tokens;
+        size_t best = a->n_keys;
         char bytes[VIEW_BYTES];
         bool special;
-        for (size_t k = look->hide_first; k < a->n_tokens; k++) {
-            if (!taken[k] && a->row[k] > 0 && (best == a->n_tokens || a->row[k] > a->row[best])) {
+        for (size_t k = look->hide_first; k < a->n_keys; k++) {
+            if (!taken[k] && a->row[k] > 0 && (best == a->n_keys || a->row[k] > a->row[best])) {
                 best = k;
             }
         }
-        if (best == a->n_tokens) {
+        if (best == a->n_keys) {
             break;
         }
         taken[best] = true;
@@ -376,9 +376,7 @@ void attention_draw(const struct workbench *b, const struct attention_look *look
     const struct attention_view *a = &b->attention;
     const struct attention_request *q = &a->request;
     bool map_mode = look->mode == ATTENTION_MAP, by_row = look->mode == ATTENTION_FROM;
-    size_t n = map_mode ? (size_t)q->rows * (size_t)q->cols
-               : by_row ? a->n_tokens
-                        : (size_t)q->rows;
+    size_t n = map_mode ? (size_t)q->rows * (size_t)q->cols : by_row ? a->n_keys : (size_t)q->rows;
     const float *values = by_row ? a->row : a->cells;
     int columns = map_mode ? q->cols : by_row && n > 0 ? (int)n : 1;
     struct shades s = shades_make(look->scale, values, n, columns, map_mode ? q->k0 == 0 : by_row);

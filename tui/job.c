@@ -4,6 +4,7 @@
 
 #include "worker.h"
 
+#include <attune/heads.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,18 +129,24 @@ static int read_prompt(struct worker *w, struct job *job, struct attune_rendered
     return ATTUNE_OK;
 }
 
-static int sync_tokens(struct worker *w, const attune_token *ids, size_t n,
-                       struct attune_error *err)
+static int sync_input(struct worker *w, const struct attune_input *input, struct attune_error *err)
 {
-    const struct attune_input input = {.ids = ids, .n = n};
-
     if (!w->ctx) {
         return no_model(err);
     }
-    if (n == 0) {
+    if (input->n == 0) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the prompt is empty: write something");
     }
-    return attune_context_sync(w->ctx, &input, &w->progress, err);
+    return attune_context_sync(w->ctx, input, &w->progress, err);
+}
+
+struct attune_input job_input(const struct job *job)
+{
+    return (struct attune_input){.ids = job->ids,
+                                 .n = job->n,
+                                 .type_ids = job->type_ids,
+                                 .decoder_ids = job->decoder_ids,
+                                 .n_decoder = job->n_decoder};
 }
 
 static void do_evaluate(struct worker *w, struct job *job)
@@ -153,10 +160,14 @@ static void do_evaluate(struct worker *w, struct job *job)
     int status = read_prompt(w, job, &text, &tokens, &err);
 
     if (status == ATTUNE_OK) {
-        status = sync_tokens(w, tokens.ids, tokens.n, &err);
+        const struct attune_input input = {
+            .ids = tokens.ids,
+            .n = tokens.n,
+            .type_ids = attune_model_info(w->model)->n_segments > 1 ? tokens.type_ids : NULL};
+        status = sync_input(w, &input, &err);
     }
-    if (status == ATTUNE_OK) {
-        logits = copy_logits(w, tokens.n - 1, &n, &err);
+    if (status == ATTUNE_OK && attune_model_output(w->model, ATTUNE_OUTPUT_TOKENS).there) {
+        logits = copy_logits(w, attune_context_length(w->ctx) - 1, &n, &err);
         status = logits ? ATTUNE_OK : err.status;
     }
     if (status != ATTUNE_CANCELLED) { /* a newer edit is on its way */
@@ -179,8 +190,9 @@ static void do_evaluate(struct worker *w, struct job *job)
 }
 
 /* Puts weights of queries q .. q+n-1 over keys k0 .. into the cells they fall on, keeping the
- * largest. */
-static void pool_rows(struct attention_view *view, const float *weights, size_t q, size_t n)
+ * largest. Keys after the query are left out where they are masked. */
+static void pool_rows(struct attention_view *view, const float *weights, size_t q, size_t n,
+                      bool causal)
 {
     const struct attention_request *r = &view->request;
     size_t nq = r->q1 - r->q0, nk = r->k1 - r->k0;
@@ -188,7 +200,7 @@ static void pool_rows(struct attention_view *view, const float *weights, size_t 
     for (size_t i = 0; i < n; i++) {
         size_t row = (q + i - r->q0) * (size_t)r->rows / nq;
 
-        for (size_t k = 0; k < nk && r->k0 + k <= q + i; k++) {
+        for (size_t k = 0; k < nk && (!causal || r->k0 + k <= q + i); k++) {
             float *cell = &view->cells[row * (size_t)r->cols + k * (size_t)r->cols / nk];
             float x = weights[i * nk + k];
 
@@ -200,18 +212,17 @@ static void pool_rows(struct attention_view *view, const float *weights, size_t 
 }
 
 /* Brings the request inside the context and inside reason; false if nothing is left of it. */
-static bool clamp_request(struct attention_request *r, size_t n_tokens,
-                          const struct attune_attention_shape *shape)
+static bool clamp_request(struct attention_request *r, const struct attune_attention_shape *shape)
 {
-    r->q1 = r->q1 < n_tokens ? r->q1 : n_tokens;
-    r->k1 = r->k1 < n_tokens ? r->k1 : n_tokens;
+    r->q1 = r->q1 < shape->n_queries ? r->q1 : shape->n_queries;
+    r->k1 = r->k1 < shape->n_keys ? r->k1 : shape->n_keys;
     if (r->q0 >= r->q1 || r->k0 >= r->k1 || r->layer < 0 || r->layer >= shape->n_layers ||
         r->head < 0 || r->head >= shape->n_heads || r->rows < 1 || r->cols < 1) {
         return false;
     }
     r->rows = (size_t)r->rows < r->q1 - r->q0 ? r->rows : (int)(r->q1 - r->q0);
     r->cols = (size_t)r->cols < r->k1 - r->k0 ? r->cols : (int)(r->k1 - r->k0);
-    r->cursor = r->cursor < n_tokens ? r->cursor : n_tokens - 1;
+    r->cursor = r->cursor < shape->n_queries ? r->cursor : shape->n_queries - 1;
     return true;
 }
 
@@ -222,10 +233,11 @@ static int fill_view(struct worker *w, struct attention_view *view, struct attun
     const struct attention_request *r = &view->request;
     size_t nk = r->k1 - r->k0, n_cells = (size_t)r->rows * (size_t)r->cols;
     float *weights = malloc(ROWS_AT_ONCE * nk * sizeof *weights); /* [ROWS_AT_ONCE, nk] */
+    bool causal = attune_attention_is_causal(w->model, r->kind);
     int status;
 
     view->cells = malloc(n_cells * sizeof *view->cells);
-    view->row = calloc(view->n_tokens, sizeof *view->row);
+    view->row = calloc(view->n_keys, sizeof *view->row);
     if (!weights || !view->cells || !view->row) {
         free(weights);
         return no_memory(err);
@@ -233,14 +245,14 @@ static int fill_view(struct worker *w, struct attention_view *view, struct attun
     for (size_t i = 0; i < n_cells; i++) {
         view->cells[i] = NAN;
     }
-    status = attune_attention_slice(w->ctx, ATTUNE_STACK_SELF, r->layer, r->head, r->cursor, 1, 0,
-                                    view->n_tokens, view->row, err);
+    status = attune_attention_slice(w->ctx, r->kind, r->layer, r->head, r->cursor, 1, 0,
+                                    view->n_keys, view->row, err);
     for (size_t q = r->q0, n; q < r->q1 && status == ATTUNE_OK; q += n) {
         n = r->q1 - q < ROWS_AT_ONCE ? r->q1 - q : ROWS_AT_ONCE;
-        status = attune_attention_slice(w->ctx, ATTUNE_STACK_SELF, r->layer, r->head, q, n, r->k0,
-                                        nk, weights, err);
+        status = attune_attention_slice(w->ctx, r->kind, r->layer, r->head, q, n, r->k0, nk,
+                                        weights, err);
         if (status == ATTUNE_OK) {
-            pool_rows(view, weights, q, n);
+            pool_rows(view, weights, q, n, causal);
         }
     }
     free(weights);
@@ -256,7 +268,7 @@ static void do_attention(struct worker *w, struct job *job)
     int status = !event ? no_memory(&err) : !w->ctx ? no_model(&err) : ATTUNE_OK;
 
     if (status == ATTUNE_OK) {
-        status = attune_attention_shape(&shape, w->ctx, ATTUNE_STACK_SELF, &err);
+        status = attune_attention_shape(&shape, w->ctx, job->attention.kind, &err);
     }
     if (status != ATTUNE_OK) {
         event_free(event);
@@ -265,8 +277,9 @@ static void do_attention(struct worker *w, struct job *job)
     }
     event->revision = job->revision;
     event->attention.request = job->attention;
-    event->attention.n_tokens = shape.n_queries;
-    if (shape.n_queries && clamp_request(&event->attention.request, shape.n_queries, &shape)) {
+    event->attention.n_queries = shape.n_queries;
+    event->attention.n_keys = shape.n_keys;
+    if (shape.n_queries && shape.n_keys && clamp_request(&event->attention.request, &shape)) {
         status = fill_view(w, &event->attention, &err);
     }
     event->attention.ms = now_ms() - start;
@@ -358,6 +371,7 @@ static void do_run(struct worker *w, struct job *job)
         }
     }
     if (status == ATTUNE_OK) {
+        const struct attune_model_info *info = attune_model_info(w->model);
         const struct attune_run_options options = {
             .session = job->text,
             .prompt = &job->prompt,
@@ -365,6 +379,8 @@ static void do_run(struct worker *w, struct job *job)
             .text_len = text.len,
             .ids = tokens.ids,
             .n = tokens.n,
+            .decoder_ids = info->kind == ATTUNE_SEQ2SEQ ? &info->decoder_start : NULL,
+            .n_decoder = info->kind == ATTUNE_SEQ2SEQ,
             .generate = {.max_tokens = job->max_tokens, .seed = job->seed},
         };
 
@@ -392,10 +408,11 @@ static void do_step(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct event *event = event_new(EVENT_logits);
-    int status = !event ? no_memory(&err) : sync_tokens(w, job->ids, job->n, &err);
+    const struct attune_input input = job_input(job);
+    int status = !event ? no_memory(&err) : sync_input(w, &input, &err);
 
     if (status == ATTUNE_OK) {
-        event->logits = copy_logits(w, job->n - 1, &event->n, &err);
+        event->logits = copy_logits(w, attune_context_length(w->ctx) - 1, &event->n, &err);
         status = event->logits ? ATTUNE_OK : err.status;
     }
     if (status != ATTUNE_OK) {

@@ -87,7 +87,7 @@ static int fill(struct walk_view *walk, struct attune_context *ctx, struct worke
                 const struct job *job, struct attune_error *err)
 {
     const struct attune_model_info *info = attune_model_info(w->model);
-    const struct attune_input input = {.ids = job->ids, .n = job->n};
+    const struct attune_input input = job_input(job);
     int status = attune_context_sync(ctx, &input, &w->progress, err);
 
     walk->n_tokens = job->n;

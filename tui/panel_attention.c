@@ -59,7 +59,7 @@ static void ask(struct panel *panel)
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
 
-    if (s->map.request.rows == 0 || b->worker == NULL || !b->evaluated ||
+    if (s->map.request.rows == 0 || b->worker == NULL || !b->read ||
         (s->has_asked && attention_same_request(&s->asked, &s->map.request) &&
          s->asked_for == b->answered && s->asked_tokens == attention_tokens(b))) {
         return;
@@ -80,7 +80,7 @@ static bool is_answer(const struct attention_state *s, const struct workbench *b
 {
     const struct attention_view *a = &b->attention;
 
-    return a->cells && a->row && a->n_tokens == attention_tokens(b) &&
+    return a->cells && a->row && a->n_keys == attention_tokens(b) &&
            attention_same_request(&a->request, &s->map.request);
 }
 
@@ -91,9 +91,9 @@ static bool is_drawable(const struct attention_state *s, const struct workbench 
     const struct attention_map *m = &s->map;
     bool column = a->request.cols == 1 && a->request.k1 == a->request.k0 + 1;
 
-    return a->cells && a->row && a->n_tokens <= bench_n_tokens(b) &&
+    return a->cells && a->row && a->n_keys <= bench_n_tokens(b) &&
            a->request.q1 <= bench_n_tokens(b) && a->request.k1 <= bench_n_tokens(b) &&
-           a->request.cursor < a->n_tokens && a->request.rows > 0 && a->request.cols > 0 &&
+           a->request.cursor < a->n_queries && a->request.rows > 0 && a->request.cols > 0 &&
            (s->look.mode == ATTENTION_MAP) != column &&
            (s->look.mode != ATTENTION_MAP || (a->request.rows <= m->area.rows * (m->half ? 2 : 1) &&
                                               a->request.cols <= m->area.cols / m->cell_columns));

@@ -11,7 +11,7 @@
 
 size_t strip_prompt(const struct workbench *b)
 {
-    return bench_n_tokens(b) - b->n_steps;
+    return bench_n_prompt(b);
 }
 
 struct spot *strip_place(const struct workbench *b, int columns, size_t *n_rows)

@@ -161,23 +161,18 @@ int bench_load_example(struct workbench *b, const char *name)
     return ATTUNE_OK;
 }
 
-/* The tokens in front of the distribution that is shown. */
+/* The tokens in front of the distribution that is shown; of an encoder-decoder the decoder's. */
 static int history(const struct workbench *b, attune_token **out, size_t *n)
 {
-    size_t n_steps = b->shown_step < 0 ? 0 : (size_t)b->shown_step;
-    const attune_token *prompt = b->replayed ? b->record.prompt_ids : b->tokens.ids;
-    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n;
+    struct bench_span side = bench_side(b, ATTUNE_STACK_DECODER, true);
 
-    *n = n_prompt + n_steps;
+    *n = side.n;
     *out = malloc((*n + 1) * sizeof **out);
     if (!*out) {
         return ATTUNE_MEMORY;
     }
-    if (n_prompt) {
-        memcpy(*out, prompt, n_prompt * sizeof **out);
-    }
-    for (size_t i = 0; i < n_steps; i++) {
-        (*out)[n_prompt + i] = b->steps[i].id;
+    for (size_t i = 0; i < side.n; i++) {
+        (*out)[i] = bench_token_at(b, side.first + i);
     }
     return ATTUNE_OK;
 }
@@ -356,11 +351,29 @@ void bench_request_attention(struct workbench *b, const struct attention_request
     }
 }
 
+/* What the model has read for the distribution that is shown, into a job. */
+static bool give_input(const struct workbench *b, struct job *job)
+{
+    size_t n = bench_n_encoder(b);
+
+    if (n == 0) {
+        return history(b, &job->ids, &job->n) == ATTUNE_OK;
+    }
+    job->ids = malloc(n * sizeof *job->ids);
+    if (!job->ids || history(b, &job->decoder_ids, &job->n_decoder) != ATTUNE_OK) {
+        return false;
+    }
+    for (job->n = 0; job->n < n; job->n++) {
+        job->ids[job->n] = bench_token_at(b, job->n);
+    }
+    return true;
+}
+
 void bench_request_walk(struct workbench *b, size_t position)
 {
     struct job *job = prepare(b, JOB_walk);
 
-    if (job && history(b, &job->ids, &job->n) == ATTUNE_OK && position < job->n) {
+    if (job && give_input(b, job) && position < job->n + job->n_decoder) {
         job->step = position;
         worker_post(b->worker, job);
     } else {
@@ -428,14 +441,14 @@ int bench_use_step(struct workbench *b, size_t step)
     }
     b->step_cursor = step;
     b->shown_step = (long)step;
-    b->evaluated = false; /* until the logits are there the step's own record is shown */
+    b->read = b->evaluated = false; /* until the logits are there the step's own record is shown */
     b->frame++;
     if (!b->model ||
         (b->replayed && strcmp(b->record.model_name, attune_model_info(b->model)->name) != 0)) {
         return ATTUNE_OK;
     }
     job = prepare(b, JOB_step);
-    if (job && history(b, &job->ids, &job->n) == ATTUNE_OK) {
+    if (job && give_input(b, job)) {
         job->step = step;
         worker_post(b->worker, job);
     } else {
@@ -491,24 +504,61 @@ void bench_load_model(struct workbench *b, const char *path_or_name)
     free(path);
 }
 
+/* Does the model read two sides? Of a replayed run its record says it. */
+static bool has_two_sides(const struct workbench *b)
+{
+    return b->replayed ? b->record.n_decoder > 0
+                       : b->model && attune_model_info(b->model)->kind == ATTUNE_SEQ2SEQ;
+}
+
+static size_t n_read(const struct workbench *b)
+{
+    return b->replayed ? b->record.n_prompt : b->tokens.n;
+}
+
+size_t bench_n_encoder(const struct workbench *b)
+{
+    return has_two_sides(b) ? n_read(b) : 0;
+}
+
+size_t bench_n_prompt(const struct workbench *b)
+{
+    return n_read(b) + (b->replayed ? b->record.n_decoder : has_two_sides(b) && b->tokens.n > 0);
+}
+
 size_t bench_n_tokens(const struct workbench *b)
 {
-    return (b->replayed ? b->record.n_prompt : b->tokens.n) + b->n_steps;
+    return bench_n_prompt(b) + b->n_steps;
+}
+
+struct bench_span bench_side(const struct workbench *b, enum attune_stack kind, bool queries)
+{
+    size_t encoder = bench_n_encoder(b),
+           n = bench_n_prompt(b) + (b->shown_step > 0 ? (size_t)b->shown_step : 0);
+
+    if (encoder > 0 && (kind == ATTUNE_STACK_ENCODER || (kind == ATTUNE_STACK_CROSS && !queries))) {
+        return (struct bench_span){0, encoder};
+    }
+    return (struct bench_span){encoder, n - encoder};
 }
 
 attune_token bench_token_at(const struct workbench *b, size_t i)
 {
-    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n;
+    size_t read = n_read(b), n_prompt = bench_n_prompt(b);
 
-    if (i < n_prompt) {
+    if (i < read) {
         return b->replayed ? b->record.prompt_ids[i] : b->tokens.ids[i];
+    }
+    if (i < n_prompt) {
+        return b->replayed ? b->record.decoder_ids[i - read]
+                           : attune_model_info(b->model)->decoder_start;
     }
     return i - n_prompt < b->n_steps ? b->steps[i - n_prompt].id : ATTUNE_TOKEN_NONE;
 }
 
 size_t bench_token_bytes(const struct workbench *b, size_t i, char *out, size_t capacity)
 {
-    size_t n_prompt = b->replayed ? b->record.n_prompt : b->tokens.n, n;
+    size_t n_prompt = bench_n_prompt(b), n;
     const struct attune_step *step;
 
     if (i >= n_prompt &&

@@ -15,7 +15,8 @@ struct worker;
 /* A pooled window on one head's map, as the attention panel wants to draw it: queries q0 .. q1-1
  * over `rows` cells, keys k0 .. k1-1 over `cols` cells; a cell shows the largest weight it covers.
  */
-struct attention_request {
+struct attention_request {  /* places count from the first token of their side (bench_side) */
+    enum attune_stack kind; /* SELF but for the three of an encoder-decoder */
     int layer, head;
     size_t q0, q1, k0, k1;
     int rows, cols;
@@ -24,9 +25,9 @@ struct attention_request {
 struct attention_view { /* the answer; plain data */
     struct attention_request request;
     uint64_t revision;
-    size_t n_tokens;
-    float *cells; /* [rows, cols], NaN where masked */
-    float *row;   /* [n_tokens] weights of the cursor's query over all keys; 0 after it */
+    size_t n_queries, n_keys; /* 0: the model has no such attention */
+    float *cells;             /* [rows, cols], NaN where masked */
+    float *row;               /* [n_keys] weights of the cursor's query; 0 where masked */
     double ms;
 };
 
@@ -89,6 +90,7 @@ struct workbench {
     uint64_t answered; /* revision of what follows */
     struct attune_rendered text;
     struct attune_tokens tokens; /* of the text, with the template's special tokens */
+    bool read;                   /* the model has read what is shown: maps may be asked for */
     bool evaluated;              /* logits and trace are there */
     char refusal[256];           /* why the prompt was not evaluated: too long, ...; "" */
     long shown_step; /* whose distribution follows: a step of the run, or -1: what comes after the
@@ -170,8 +172,17 @@ void bench_restore(struct workbench *b,
 void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
 
-/* Tokens of prompt and run together: what position i holds. */
+/* Tokens of prompt and run together: what position i holds. Of an encoder-decoder first what the
+ * encoder reads, then the decoder's start token, then the run. */
 size_t bench_n_tokens(const struct workbench *b);
+size_t bench_n_encoder(const struct workbench *b); /* of an encoder-decoder, else 0 */
+size_t bench_n_prompt(const struct workbench *b);  /* all in front of the run */
+/* What the model has read for the distribution that is shown, on one side of an attention:
+ * positions first .. first + n - 1. */
+struct bench_span {
+    size_t first, n;
+};
+struct bench_span bench_side(const struct workbench *b, enum attune_stack kind, bool queries);
 attune_token bench_token_at(const struct workbench *b, size_t i);
 /* Its bytes, borrowed from a buffer of the caller. */
 size_t bench_token_bytes(const struct workbench *b, size_t i, char *out, size_t capacity);

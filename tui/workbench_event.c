@@ -18,6 +18,7 @@ static void forget_run(struct workbench *b)
     b->replayed = false;
     b->step_cursor = 0;
     b->evaluated = b->evaluated && b->shown_step < 0; /* what stood behind a step goes with it */
+    b->read = b->read && b->shown_step < 0;
     b->shown_step = -1;
     b->tokens_per_s = 0;
     b->verdict = (struct attune_verdict){.first_difference = -1};
@@ -34,7 +35,7 @@ static void take_logits(struct workbench *b, struct event *event, long step)
     b->logits = event->logits;
     event->logits = NULL;
     b->shown_step = step;
-    b->evaluated = true;
+    b->read = b->evaluated = true;
     bench_apply_chain(b);
 }
 
@@ -67,7 +68,7 @@ static void take_loaded(struct workbench *b, struct event *event)
     memset(&b->tokens, 0, sizeof b->tokens);
     attune_trace_done(&b->trace);
     memset(&b->trace, 0, sizeof b->trace);
-    b->evaluated = false;
+    b->read = b->evaluated = false;
     b->model = event->model;
     event->model = NULL;
     attune_model_close(old);
@@ -108,6 +109,9 @@ static void take_evaluated(struct workbench *b, struct event *event)
         b->eval_ms = event->stats.eval_ms;
         b->reused = event->stats.reused;
         b->n_evaluated = event->stats.evaluated;
+        b->read = true;
+        b->evaluated = false;
+        b->shown_step = -1;
         take_logits(b, event, -1);
     }
 }
@@ -116,7 +120,7 @@ static void take_refused(struct workbench *b, struct event *event)
 {
     if (event->revision == b->revision) {
         b->answered = event->revision;
-        b->evaluated = false;
+        b->read = b->evaluated = false;
         snprintf(b->refusal, sizeof b->refusal, "%s", event->text ? event->text : "");
     }
 }
@@ -193,7 +197,7 @@ static void take_step(struct workbench *b, struct event *event)
     b->step_cursor = b->n_steps - 1;
     b->token_cursor = bench_n_tokens(b) - 1;
     b->shown_step = (long)b->step_cursor;
-    b->evaluated = false;
+    b->read = b->evaluated = false;
     take_logits(b, event, b->shown_step);
 }
 
@@ -232,7 +236,7 @@ static void take_recorded(struct workbench *b, struct event *event)
     memset(event->records, 0, sizeof *event->records);
     b->replayed = true;
     b->run = event->run;
-    b->evaluated = false;
+    b->read = b->evaluated = false;
 }
 
 static void take_verified(struct workbench *b, struct event *event)

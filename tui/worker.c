@@ -38,6 +38,8 @@ void job_free(struct job *job)
         attune_chain_free(job->chain);
         free(job->text);
         free(job->ids);
+        free(job->type_ids);
+        free(job->decoder_ids);
         free(job);
     }
 }

@@ -43,17 +43,20 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention;
     int64_t run; /* replay, restore, remove */
     bool verify;
-    attune_token *ids; /* step, walk: all tokens before the step, [n]; score: the prompt's */
-    size_t n, step;
+    attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
+    uint8_t *type_ids;         /* [n] segments, or NULL */
+    attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
+    size_t n, n_decoder, step;
 };
 
 #define EVENT_LIST(KIND)                                                                           \
     KIND(busy)                                                                                     \
     KIND(idle)                                                                                     \
     KIND(loaded)                                                                                   \
-    KIND(tokenized) KIND(evaluated) KIND(refused) KIND(attention) KIND(started) KIND(step)         \
-        KIND(finished) KIND(logits) KIND(listed) KIND(recorded) KIND(verified) KIND(restored)      \
-            KIND(said) KIND(walk) KIND(score)
+    KIND(tokenized)                                                                                \
+    KIND(evaluated) KIND(refused) KIND(attention) KIND(started) KIND(step) KIND(finished)          \
+        KIND(logits) KIND(listed) KIND(recorded) KIND(verified) KIND(restored) KIND(said)          \
+            KIND(walk) KIND(score)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -132,8 +135,9 @@ void worker_say(struct worker *w, bool is_error, const char *text);
 struct job *worker_steal(struct worker *w, enum job_kind kind);
 /* Waits at most ms; true if the running job was cancelled meanwhile. */
 bool worker_pause(struct worker *w, double ms);
-void job_do(struct worker *w, struct job *job);    /* job.c */
-void job_walk(struct worker *w, struct job *job);  /* job_walk.c */
-void job_score(struct worker *w, struct job *job); /* job_walk.c */
+void job_do(struct worker *w, struct job *job);       /* job.c */
+struct attune_input job_input(const struct job *job); /* borrows from the job */
+void job_walk(struct worker *w, struct job *job);     /* job_walk.c */
+void job_score(struct worker *w, struct job *job);    /* job_walk.c */
 
 #endif

@@ -131,7 +131,7 @@ void fixture_attention(struct workbench *b, const struct attention_request *r)
     free(a->row);
     a->request = *r;
     a->revision = b->answered;
-    a->n_tokens = n;
+    a->n_queries = a->n_keys = n;
     a->cells = malloc((size_t)r->rows * (size_t)r->cols * sizeof *a->cells);
     a->row = calloc(n, sizeof *a->row);
     for (size_t i = 0; i < (size_t)r->rows * (size_t)r->cols; i++) {

@@ -150,7 +150,7 @@ static void the_map_is_the_head_pooled(void **state)
     bench_request_attention(b, &request);
     settle(b);
     assert_int_equal(b->attention.request.rows, 4);
-    assert_int_equal(b->attention.n_tokens, n);
+    assert_int_equal(b->attention.n_keys, n);
 
     assert_int_equal(attune_context_new(&ctx, b->model, NULL, NULL), ATTUNE_OK);
     input = (struct attune_input){.ids = b->tokens.ids, .n = n};
