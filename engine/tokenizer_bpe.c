@@ -318,6 +318,9 @@ static int load_rules(struct attune_tokenizer *tk, struct bpe *m, const json_t *
     m->fuse_unk = json_flag(json, "fuse_unk", false);
     m->byte_fallback = json_flag(json, "byte_fallback", false);
     m->ignore_merges = json_flag(json, "ignore_merges", false);
+    if (unk && !json_is_null(unk) && !json_is_string(unk)) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "unk_token is no string");
+    }
     if (json_is_string(unk)) {
         m->unk = tk->unk = vocab_find(&tk->vocab, json_string_value(unk), json_string_length(unk));
         if (m->unk < 0) {
@@ -428,9 +431,8 @@ static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struc
         tk->added.at[i].flags |= strcmp(tk->added.at[i].text, "<mask>") == 0 ? ADDED_LSTRIP : 0;
     }
     if (status == ATTUNE_OK) {
-        status =
-            steps_load_text(&tk->decoders, "{\"type\": \"ByteLevel\", \"ordinary_only\": true}",
-                            decoder_types, "decoder", "decoders", err);
+        status = steps_load_text(&tk->decoders, "{\"type\": \"gguf.ByteLevel\"}", decoder_types,
+                                 "decoder", "decoders", err);
     }
     return status;
 }
@@ -438,6 +440,8 @@ static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struc
 const struct tokenizer_ops tokenizer_bpe = {
     .name = "bpe",
     .type = "BPE",
+    .options = "vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix "
+               "fuse_unk? byte_fallback? ignore_merges?",
     .bytes = true,
     .gguf = "gpt2",
     .from_json = from_json,

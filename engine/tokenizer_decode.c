@@ -18,9 +18,9 @@ static int no_memory(const struct decoding *d)
 }
 
 /* ---- ByteLevel ---- */
-static int load_byte_level(struct step *step, const json_t *json, struct attune_error *err)
+static int load_gguf_byte_level(struct step *step, const json_t *json, struct attune_error *err)
 {
-    step->flags = json_flag(json, "ordinary_only", false) ? ORDINARY_ONLY : 0; /* GGUF */
+    step->flags = ORDINARY_ONLY;
     return ATTUNE_OK;
 }
 
@@ -254,6 +254,12 @@ static int load_metaspace(struct step *step, const json_t *json, struct attune_e
     const char *scheme = json_string_value(json_object_get(json, "prepend_scheme"));
     bool prefix = json_flag(json, "add_prefix_space", true);
 
+    if (scheme && strcmp(scheme, "always") != 0 && strcmp(scheme, "first") != 0 &&
+        strcmp(scheme, "never") != 0) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "prepend_scheme %.60s is not supported",
+                                scheme);
+    }
+
     step->flags = (scheme ? strcmp(scheme, "never") == 0 : !prefix) ? NEVER_PREFIXED : 0;
     return json_text_copy(json, "replacement", &step->text, &step->text_len, err);
 }
@@ -351,14 +357,17 @@ static int run_bpe(struct decoding *d, const struct step *step)
 }
 
 const struct step_type decoder_types[] = {
-    {"ByteLevel", load_byte_level, .decode = run_byte_level},
+    {"ByteLevel", NULL, .decode = run_byte_level,
+     .options = "add_prefix_space? trim_offsets? use_regex?"},
+    {"gguf.ByteLevel", load_gguf_byte_level, .decode = run_byte_level},
     {"ByteFallback", NULL, .decode = run_byte_fallback},
     {"Fuse", NULL, .decode = run_fuse},
-    {"Strip", load_strip, .decode = run_strip},
-    {"Replace", load_replace, .decode = run_replace},
-    {"Metaspace", load_metaspace, .decode = run_metaspace},
-    {"WordPiece", load_wordpiece, .decode = run_wordpiece},
+    {"Strip", load_strip, .decode = run_strip, .options = "content start# stop#"},
+    {"Replace", load_replace, .decode = run_replace, .options = "pattern content"},
+    {"Metaspace", load_metaspace, .decode = run_metaspace,
+     .options = "replacement str_rep add_prefix_space? prepend_scheme split?"},
+    {"WordPiece", load_wordpiece, .decode = run_wordpiece, .options = "prefix cleanup?"},
     {"gguf.CleanUp", NULL, .decode = run_clean_up},
-    {"BPEDecoder", load_bpe, .decode = run_bpe},
+    {"BPEDecoder", load_bpe, .decode = run_bpe, .options = "suffix"},
     {NULL},
 };

@@ -63,6 +63,15 @@ static int load_model(struct attune_tokenizer *tk, const json_t *json, struct at
     type = model_type(model);
     for (size_t i = 0; (ops = tokenizer_ops_at(i)); i++) {
         if (ops->type && strcmp(ops->type, type) == 0) {
+            int status = json_check_options(model, ops->options, err);
+
+            if (status) {
+                char prefix[80];
+
+                snprintf(prefix, sizeof prefix, "model %s", type);
+                attune_error_prefix(err, prefix);
+                return status;
+            }
             tk->ops = ops;
             return ops->from_json(tk, model, err);
         }
@@ -88,6 +97,12 @@ static int load_added(struct attune_tokenizer *tk, const json_t *entry, struct a
     if (!s || !json_is_integer(number) || given < 0 || given > INT32_MAX) {
         return attune_error_set(err, ATTUNE_FORMAT, 0,
                                 "an added token has no content or no valid id");
+    }
+    status = json_check_options(
+        entry, "id content special? lstrip? rstrip? single_word? normalized?", err);
+    if (status) {
+        attune_error_prefix(err, "added token");
+        return status;
     }
     id = vocab_find(&tk->vocab, s, len); /* the model's own id wins, as in the reference */
     if (id < 0) {
@@ -126,12 +141,25 @@ static int load_steps(struct attune_tokenizer *tk, const json_t *json, struct at
     return status;
 }
 
+/* Truncation and padding are for batches: a text is taken whole here, and nothing is put behind it.
+ */
+static const char members[] = "version truncation padding added_tokens normalizer pre_tokenizer "
+                              "post_processor decoder model";
+
 static int load(struct attune_tokenizer *tk, const json_t *json, const struct beside *beside,
                 struct attune_error *err)
 {
     const json_t *added = json_object_get(json, "added_tokens");
-    int status = load_steps(tk, json, err);
+    const char *version = json_string_value(json_object_get(json, "version"));
+    int status = json_check_options(json, members, err);
 
+    if (status == ATTUNE_OK && version && strcmp(version, "1.0") != 0) {
+        status =
+            attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "version %.20s is not supported", version);
+    }
+    if (status == ATTUNE_OK) {
+        status = load_steps(tk, json, err);
+    }
     if (status == ATTUNE_OK) {
         status = load_model(tk, json, err);
     }

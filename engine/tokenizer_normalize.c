@@ -539,8 +539,8 @@ static int run_strip(struct encoding *e, const struct step *step, struct piece *
 }
 
 const struct step_type normalizer_types[] = {
-    {"Prepend", load_prepend, .normalize = run_prepend},
-    {"Replace", load_replace, .normalize = normalizer_replace},
+    {"Prepend", load_prepend, .normalize = run_prepend, .options = "prepend"},
+    {"Replace", load_replace, .normalize = normalizer_replace, .options = "pattern content"},
     {"NFC", NULL, .normalize = run_nfc},
     {"NFD", NULL, .normalize = run_nfd},
     {"NFKC", NULL, .normalize = run_nfkc},
@@ -548,11 +548,12 @@ const struct step_type normalizer_types[] = {
     {"Lowercase", NULL, .normalize = run_lowercase},
     {"StripAccents", NULL, .normalize = run_strip_accents},
     {"Nmt", NULL, .normalize = run_nmt},
-    {"BertNormalizer", load_bert, .normalize = run_bert},
-    {"Precompiled", charsmap_load, .normalize = charsmap_run},
+    {"BertNormalizer", load_bert, .normalize = run_bert,
+     .options = "clean_text? handle_chinese_chars? strip_accents? lowercase?"},
+    {"Precompiled", charsmap_load, .normalize = charsmap_run, .options = "precompiled_charsmap"},
     {"gguf.Precompiled", charsmap_load, .normalize = charsmap_run_longest}, /* llama.cpp's */
     {"gguf.Bert", NULL, .normalize = run_gguf_bert},
-    {"gguf.Spaces", load_spaces, .normalize = run_spaces},
-    {"Strip", load_strip, .normalize = run_strip},
+    {"gguf.Spaces", load_spaces, .normalize = run_spaces, .options = "prefix? merge?"},
+    {"Strip", load_strip, .normalize = run_strip, .options = "strip_left? strip_right?"},
     {NULL},
 };

@@ -386,10 +386,13 @@ static int set_processor(struct old *old, bool prefix)
     if (old->kind->words || old->kind->pairs) {
         status = need(old, CLS, SEP);
         if (status == ATTUNE_OK) {
-            post = json_pack("{ss s[OI] s[OI] sb sb}", "type", type, "cls", old->token[CLS],
+            post = json_pack("{ss s[OI] s[OI]}", "type", type, "cls", old->token[CLS],
                              id_of(old, old->token[CLS]), "sep", old->token[SEP],
-                             id_of(old, old->token[SEP]), "trim_offsets", 1, "add_prefix_space",
-                             (int)prefix);
+                             id_of(old, old->token[SEP]));
+        }
+        if (post && old->kind->pairs &&
+            json_object_set_new(post, "add_prefix_space", json_boolean(prefix))) {
+            status = no_memory(old);
         }
     } else if (begins) {
         status = need(old, BOS, BOS);

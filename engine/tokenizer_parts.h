@@ -21,10 +21,11 @@ struct gguf;
 
 /* ---- models ---- */
 struct tokenizer_ops {
-    const char *name; /* what attune_tokenizer_name says */
-    const char *type; /* model.type in tokenizer.json, NULL: never there */
-    const char *gguf; /* tokenizer.ggml.model, NULL: never there */
-    bool bytes;       /* takes byte-level pieces as bytes; else they are spelled out first */
+    const char *name;    /* what attune_tokenizer_name says */
+    const char *type;    /* model.type in tokenizer.json, NULL: never there */
+    const char *gguf;    /* tokenizer.ggml.model, NULL: never there */
+    const char *options; /* of the model, as json_check_options has them */
+    bool bytes;          /* takes byte-level pieces as bytes; else they are spelled out first */
     int (*from_json)(struct attune_tokenizer *tk, const json_t *model, struct attune_error *err);
     int (*from_gguf)(struct attune_tokenizer *tk, const struct gguf *file,
                      struct attune_error *err);

@@ -317,9 +317,12 @@ int posts_check(const struct attune_tokenizer *tk, struct attune_error *err)
 }
 
 const struct step_type post_types[] = {
-    {"TemplateProcessing", load_template, .post = run_template},
-    {"ByteLevel", load_trim, .post = run_trim},
-    {"RobertaProcessing", load_roberta, .post = run_roberta},
-    {"BertProcessing", load_bert, .post = run_template},
+    {"TemplateProcessing", load_template, .post = run_template,
+     .options = "single pair special_tokens"},
+    {"ByteLevel", load_trim, .post = run_trim,
+     .options = "add_prefix_space? trim_offsets? use_regex?"},
+    {"RobertaProcessing", load_roberta, .post = run_roberta,
+     .options = "cls sep trim_offsets? add_prefix_space?"},
+    {"BertProcessing", load_bert, .post = run_template, .options = "cls sep"},
     {NULL},
 };

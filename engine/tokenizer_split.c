@@ -173,9 +173,13 @@ static struct cutter cutter_of(struct encoding *e, size_t index, const struct pi
 static int load_behavior(struct step *step, const json_t *json, enum behavior otherwise,
                          struct attune_error *err)
 {
-    const char *name = json_string_value(json_object_get(json, "behavior"));
+    const json_t *value = json_object_get(json, "behavior");
+    const char *name = json_string_value(value);
 
     step->behavior = otherwise;
+    if (value && !name) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "behavior is no string");
+    }
     for (int i = 0; name && i < BEHAVIOR_COUNT; i++) {
         if (strcmp(name, behavior_names[i]) == 0) {
             step->behavior = i;
@@ -238,12 +242,18 @@ static int load_metaspace(struct step *step, const json_t *json, struct attune_e
 {
     static const char *const schemes[] = {"always", "first", "never"};
     const char *scheme = json_string_value(json_object_get(json, "prepend_scheme"));
+    bool known = !scheme;
     int status = json_text_copy(json, "replacement", &step->content, &step->content_len, err);
 
     step->behavior = json_flag(json, "add_prefix_space", true) ? ALWAYS : NEVER;
     step->flags = json_flag(json, "split", true) ? SPLIT : 0;
     for (int i = 0; scheme && i < 3; i++) {
         step->behavior = strcmp(scheme, schemes[i]) == 0 ? i : step->behavior;
+        known = known || strcmp(scheme, schemes[i]) == 0;
+    }
+    if (status == ATTUNE_OK && !known) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "prepend_scheme %.60s is not supported",
+                                scheme);
     }
     step->text = status == ATTUNE_OK ? strdup(" ") : NULL;
     step->text_len = 1;
@@ -366,14 +376,16 @@ static int load_delimiter(struct step *step, const json_t *json, struct attune_e
 }
 
 const struct step_type splitter_types[] = {
-    {"Split", load_split, .split = run_split},
-    {"ByteLevel", load_byte_level, .split = run_byte_level},
-    {"Metaspace", load_metaspace, .split = run_metaspace},
+    {"Split", load_split, .split = run_split, .options = "pattern behavior invert?"},
+    {"ByteLevel", load_byte_level, .split = run_byte_level,
+     .options = "add_prefix_space? trim_offsets? use_regex?"},
+    {"Metaspace", load_metaspace, .split = run_metaspace,
+     .options = "replacement str_rep add_prefix_space? prepend_scheme split?"},
     {"Whitespace", load_whitespace, .split = run_split},
     {"WhitespaceSplit", NULL, .split = run_whitespace_split},
-    {"Digits", load_digits, .split = run_digits},
-    {"Punctuation", load_punctuation, .split = run_punctuation},
+    {"Digits", load_digits, .split = run_digits, .options = "individual_digits?"},
+    {"Punctuation", load_punctuation, .split = run_punctuation, .options = "behavior"},
     {"BertPreTokenizer", NULL, .split = run_bert},
-    {"CharDelimiterSplit", load_delimiter, .split = run_split},
+    {"CharDelimiterSplit", load_delimiter, .split = run_split, .options = "delimiter"},
     {NULL},
 };

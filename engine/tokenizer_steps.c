@@ -42,11 +42,13 @@ const struct step_type *step_type_find(const struct step_type *types, const char
     return types->name ? types : NULL;
 }
 
+/* Our own steps are called gguf.*, and no file may name them. */
 static int load(struct steps *steps, const json_t *json, const struct step_type *types,
-                const char *kind, const char *list, int depth, struct attune_error *err)
+                const char *kind, const char *list, int depth, bool own, struct attune_error *err)
 {
     const char *name = json_string_value(json_object_get(json, "type"));
-    const struct step_type *type = name ? step_type_find(types, name) : NULL;
+    bool may = name && (own || strncmp(name, "gguf.", 5) != 0);
+    const struct step_type *type = may ? step_type_find(types, name) : NULL;
     const json_t *inner = json_object_get(json, list);
     struct step *step;
     int status = ATTUNE_OK;
@@ -55,13 +57,19 @@ static int load(struct steps *steps, const json_t *json, const struct step_type 
         return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: has no type", kind);
     }
     if (strcmp(name, "Sequence") == 0) {
+        status = json_check_options(json, list, err);
+
+        if (status) {
+            attune_error_prefix(err, kind);
+            return status;
+        }
         if (!json_is_array(inner) || depth == DEEPEST) {
             return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: a Sequence %s", kind,
                                     depth == DEEPEST ? "is nested too deep"
                                                      : "has no list of steps");
         }
         for (size_t i = 0; i < json_array_size(inner) && status == ATTUNE_OK; i++) {
-            status = load(steps, json_array_get(inner, i), types, kind, list, depth + 1, err);
+            status = load(steps, json_array_get(inner, i), types, kind, list, depth + 1, own, err);
         }
         return status;
     }
@@ -74,7 +82,10 @@ static int load(struct steps *steps, const json_t *json, const struct step_type 
                    ? attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory")
                    : attune_error_set(err, ATTUNE_FORMAT, 0, "%s: more than %d steps", kind, MOST);
     }
-    status = type->load ? type->load(step, json, err) : ATTUNE_OK;
+    status = json_check_options(json, type->options, err);
+    if (status == ATTUNE_OK && type->load) {
+        status = type->load(step, json, err);
+    }
     if (status) {
         char prefix[80];
 
@@ -87,14 +98,15 @@ static int load(struct steps *steps, const json_t *json, const struct step_type 
 int steps_load(struct steps *steps, const json_t *json, const struct step_type *types,
                const char *kind, const char *list, struct attune_error *err)
 {
-    return !json || json_is_null(json) ? ATTUNE_OK : load(steps, json, types, kind, list, 0, err);
+    return !json || json_is_null(json) ? ATTUNE_OK
+                                       : load(steps, json, types, kind, list, 0, false, err);
 }
 
 int steps_load_text(struct steps *steps, const char *json, const struct step_type *types,
                     const char *kind, const char *list, struct attune_error *err)
 {
     json_t *value = json_loads(json, 0, NULL);
-    int status = value ? steps_load(steps, value, types, kind, list, err)
+    int status = value ? load(steps, value, types, kind, list, 0, true, err)
                        : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
 
     json_decref(value);
@@ -115,6 +127,45 @@ int step_load_pattern(struct step *step, const json_t *json, struct attune_error
         return status;
     }
     return regex_compile(&step->regex, json_string_value(regex), json_string_length(regex), err);
+}
+
+/* Where options have key: the kind of value it takes; '\0': anything. NULL: not there. */
+static const char *find_option(const char *options, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (const char *at = options ? options : ""; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ?#");
+
+        if (n == len && memcmp(at, key, len) == 0) {
+            return at + n;
+        }
+        at += strcspn(at, " ");
+    }
+    return NULL;
+}
+
+int json_check_options(const json_t *object, const char *options, struct attune_error *err)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        const char *kind = strcmp(key, "type") == 0 ? "" : find_option(options, key);
+
+        if (!kind) {
+            return attune_error_set(err, ATTUNE_UNSUPPORTED, 0, "%.60s is not supported", key);
+        }
+        if (*kind == '?' && !json_is_boolean(value) && !json_is_null(value)) {
+            return attune_error_set(err, ATTUNE_FORMAT, 0, "%s is neither true nor false", key);
+        }
+        if (*kind == '#' && !json_is_null(value) &&
+            (!json_is_integer(value) || json_integer_value(value) < 0)) {
+            return attune_error_set(err, ATTUNE_FORMAT, 0, "%s is no number of 0 or more", key);
+        }
+    }
+    return ATTUNE_OK;
 }
 
 bool json_flag(const json_t *object, const char *key, bool otherwise)

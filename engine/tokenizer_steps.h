@@ -24,6 +24,7 @@ struct step_type {
     int (*split)(struct encoding *e, size_t index, const struct step *step, const struct piece *p);
     int (*post)(struct encoding *e, const struct step *step);
     int (*decode)(struct decoding *d, const struct step *step);
+    const char *options; /* as json_check_options has them */
 };
 struct step {
     const struct step_type *type;
@@ -89,6 +90,9 @@ int post_add_template(struct steps *steps, const struct template_item *single, s
                       const struct template_item *pair, size_t n_pair, struct attune_error *err);
 
 /* ---- json ---- */
+/* Names every member that is not in options ("type" always is): words apart by spaces, "name?" is a
+ * boolean, "name#" a whole number from 0, both may be null; NULL: none. */
+int json_check_options(const json_t *object, const char *options, struct attune_error *err);
 bool json_flag(const json_t *object, const char *key, bool otherwise);
 /* A copy of a member string; ATTUNE_FORMAT when it is missing or no string. */
 int json_text_copy(const json_t *object, const char *key, char **out, size_t *len,

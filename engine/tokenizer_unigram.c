@@ -462,6 +462,7 @@ static void done(void *model)
 const struct tokenizer_ops tokenizer_unigram = {
     .name = "unigram",
     .type = "Unigram",
+    .options = "vocab unk_id byte_fallback?",
     .gguf = "t5",
     .from_json = from_json,
     .from_gguf = from_gguf,

@@ -155,6 +155,7 @@ static void done(void *model)
 const struct tokenizer_ops tokenizer_wordpiece = {
     .name = "wordpiece",
     .type = "WordPiece",
+    .options = "vocab unk_token continuing_subword_prefix max_input_chars_per_word#",
     .gguf = "bert",
     .from_json = from_json,
     .from_gguf = from_gguf,
