@@ -19,4 +19,5 @@ noinst_HEADERS += \
 	%D%/attune/sampler.h \
 	%D%/attune/store.h \
 	%D%/attune/tensors.h \
-	%D%/attune/tokenizer.h
+	%D%/attune/tokenizer.h \
+	%D%/attune/upkeep.h

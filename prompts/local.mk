@@ -19,9 +19,11 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store.h \
 	%D%/step_json.c \
 	%D%/step_json.h \
+	%D%/store_check.c \
 	%D%/store_export.c \
 	%D%/store_file.c \
 	%D%/store_find.c \
+	%D%/store_hash.c \
 	%D%/store_import.c \
 	%D%/store_mark.c \
 	%D%/store_node.c \

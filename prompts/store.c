@@ -49,9 +49,9 @@ static int fail(struct attune_store *store, int code, struct attune_error *err)
     case SQLITE_NOTADB:
         return attune_error_set(
             err, ATTUNE_FORMAT, 0,
-            "database %s is damaged (%s): left as it is; take a backup, or sqlite3 "
-            "%s .recover",
-            store->path, why, store->path);
+            "database %s is damaged (%s): left as it is; attune db check says where, "
+            "attune export --salvage takes out what can be read",
+            store->path, why);
     case SQLITE_READONLY:
         return attune_error_set(err, ATTUNE_IO, 0, "database %s cannot be written", store->path);
     default: return attune_error_set(err, ATTUNE_IO, 0, "database %s: %s", store->path, why);
@@ -282,7 +282,7 @@ static int quick_check(struct attune_store *store, struct attune_error *err)
     char *found = NULL;
     int status;
 
-    if (stat(store->path, &st) != 0 || st.st_size > CHECK_BYTES) {
+    if (store->salvage || stat(store->path, &st) != 0 || st.st_size > CHECK_BYTES) {
         return ATTUNE_OK;
     }
     status = query_open(&q, store, "PRAGMA quick_check(1)", err);
@@ -295,9 +295,9 @@ static int quick_check(struct attune_store *store, struct attune_error *err)
     if (status == ATTUNE_OK && (!found || strcmp(found, "ok") != 0)) {
         status = attune_error_set(
             err, ATTUNE_FORMAT, 0,
-            "database %s is damaged (%s): left as it is; take a backup, or sqlite3 %s "
-            ".recover",
-            store->path, found ? found : "no answer", store->path);
+            "database %s is damaged (%s): left as it is; attune db check says where, attune export "
+            "--salvage takes out what can be read",
+            store->path, found ? found : "no answer");
     }
     free(found);
     query_close(&q);
@@ -500,6 +500,12 @@ static int open_to_read(struct attune_store *store, struct attune_error *err)
     if (status != ATTUNE_OK || version == LATEST) {
         return status;
     }
+    if (store->salvage) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 60,
+                                "database %s has the older schema %lld: read it with the attune "
+                                "that wrote it",
+                                store->path, (long long)version);
+    }
     disconnect(store);
     if (open_to_write(store, &why) != ATTUNE_OK) {
         return attune_error_set(
@@ -524,6 +530,7 @@ int attune_store_open(struct attune_store **out, const char *path, enum attune_s
     }
     /* ":memory:" and "file:..." mean something else to SQLite; a path means a path here. */
     sprintf(store->path, "%s%s", *path == ':' || strncmp(path, "file:", 5) == 0 ? "./" : "", path);
+    store->salvage = mode == ATTUNE_STORE_SALVAGE;
     status = mode == ATTUNE_STORE_WRITE ? open_to_write(store, err) : open_to_read(store, err);
     if (status != ATTUNE_OK) {
         attune_store_close(store);

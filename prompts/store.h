@@ -28,6 +28,7 @@ struct attune_store {
     void *kept[STORE_KEPT]; /* prepared statements at rest */
     int next_kept;
     char *path;
+    bool salvage;     /* damage is no reason to stop */
     struct leaf leaf; /* of the run that was written to last */
 };
 
@@ -77,11 +78,23 @@ int store_look_at(bool *is_there, const char *path, uint32_t application_id,
  * memory. */
 char *store_immutable_uri(const char *path);
 
+/* Addresses of content (store_hash.c); the parent's is zero at the beginning of a text. */
+enum node_kind { NODE_STEP, NODE_GIVEN, NODE_DECODER };
+int store_hash_text(uint8_t hash[STORE_HASH], bool searched, const char *bytes, size_t len,
+                    struct attune_error *err);
+int store_hash_given(uint8_t hash[STORE_HASH], const uint8_t parent[STORE_HASH],
+                     enum node_kind kind, const attune_token *ids, size_t n, const char *bytes,
+                     size_t len, struct attune_error *err);
+int store_hash_step(uint8_t hash[STORE_HASH], const uint8_t parent[STORE_HASH],
+                    const uint8_t chain[STORE_HASH], const struct attune_step *step,
+                    struct attune_error *err);
+/* Appends the blobs of a step's row. */
+void store_pack_step(struct text *stages, struct text *top, const struct attune_step *step);
+
 /* Content (store_node.c): finds or adds, within the caller's transaction. */
 int store_put_text(struct attune_store *store, int64_t *id, uint8_t hash[STORE_HASH], bool searched,
                    const char *bytes, size_t len, struct attune_error *err);
 
-enum node_kind { NODE_STEP, NODE_GIVEN, NODE_DECODER };
 struct node_at { /* a place in the tree; zeroed: before everything */
     int64_t id;
     uint8_t hash[STORE_HASH];
@@ -133,6 +146,9 @@ int store_put_mark(struct attune_store *store, const struct attune_place *place,
                    struct attune_error *err);
 enum attune_mark_kind store_mark_kind_of(const char *name); /* _KIND_COUNT if there is none */
 int store_check_mark(enum attune_mark_kind kind, const char *text, struct attune_error *err);
+
+/* The file written anew from what is left, the log emptied (store_remove.c). */
+int store_overwrite(struct attune_store *store, struct attune_error *err);
 
 int store_check_session(const char *name, struct attune_error *err);
 void store_now(char out[32]);

@@ -1,20 +1,10 @@
-/* Nodes: what the model read and produced, addressed by content.
- *
- *   hash(node) = SHA-256(kind, hash(parent), content)[0..16)      content, little-endian:
- *     given    tokens int32 each | length u64 of the bytes | the bytes
- *     step     the fields of struct attune_step in the order of put_content below, and its chain's
- * hash
- *
- * Timings are no content: the same step computed twice is the same node. */
+/* Nodes: what the model read and produced, addressed by content (store_hash.c). */
 #include <config.h>
 
 #include "store.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "sha256.h"
 
 static const char *const stop_names[] = {"", "length", "eos", "stop", "interrupted", "error"};
 _Static_assert(sizeof stop_names / sizeof *stop_names == ATTUNE_STOP_COUNT,
@@ -37,51 +27,12 @@ enum attune_stop store_stop_of(const char *name)
     return (enum attune_stop)i;
 }
 
-/* Doubles as the file gives them back: one zero, one NaN. */
-static double settled(double x)
-{
-    return isnan(x) ? (double)NAN : x + 0.0;
-}
-
-static void put_int(struct text *out, int64_t x)
-{
-    text_add(out, &x, sizeof x);
-}
-
-static void put_real(struct text *out, double x)
-{
-    double y = settled(x);
-    uint64_t bits = 0x7ff8000000000000u;
-
-    if (!isnan(y)) {
-        memcpy(&bits, &y, sizeof bits);
-    }
-    text_add(out, &bits, sizeof bits);
-}
-
-static int hash_of(uint8_t out[STORE_HASH], struct text *content, struct attune_error *err)
-{
-    uint8_t full[32];
-
-    if (content->failed) {
-        return text_no_memory(err);
-    }
-    sha256(full, content->data, content->len);
-    memcpy(out, full, STORE_HASH);
-    return ATTUNE_OK;
-}
-
 int store_put_text(struct attune_store *store, int64_t *id, uint8_t hash[STORE_HASH], bool searched,
                    const char *bytes, size_t len, struct attune_error *err)
 {
-    struct text content = {0};
     struct query q = {0};
-    char flag = searched;
-    int status, got = 0;
+    int status = store_hash_text(hash, searched, bytes, len, err), got = 0;
 
-    text_add(&content, &flag, 1);
-    text_add(&content, bytes, len);
-    status = hash_of(hash, &content, err);
     if (status == ATTUNE_OK) {
         status = query_open(&q, store, "SELECT id FROM text WHERE hash = ?", err);
     }
@@ -104,7 +55,6 @@ int store_put_text(struct attune_store *store, int64_t *id, uint8_t hash[STORE_H
         }
         query_close(&q);
     }
-    text_done(&content);
     return status;
 }
 
@@ -158,18 +108,10 @@ int store_put_given(struct attune_store *store, struct node_at *at, enum node_ki
                     const attune_token *ids, size_t n, const char *bytes, size_t len,
                     struct attune_error *err)
 {
-    struct text content = {0};
     struct query q = {0};
     uint8_t hash[STORE_HASH];
-    int status, got = 0;
+    int status = store_hash_given(hash, at->hash, kind, ids, n, bytes, len, err), got = 0;
 
-    put_int(&content, kind);
-    text_add(&content, at->hash, STORE_HASH);
-    text_add(&content, ids, n * TOKEN_BYTES);
-    put_int(&content, (int64_t)len);
-    text_add(&content, bytes, len);
-    status = hash_of(hash, &content, err);
-    text_done(&content);
     if (status == ATTUNE_OK) {
         got = find_child(store, at, hash, err);
         status = got < 0 ? -got : ATTUNE_OK;
@@ -194,41 +136,6 @@ int store_put_given(struct attune_store *store, struct node_at *at, enum node_ki
     }
     query_close(&q);
     return status;
-}
-
-static void pack_stages(struct text *out, const struct attune_step *step)
-{
-    for (size_t i = 0; i < step->n_stages && i < ATTUNE_MAX_STAGES; i++) {
-        text_add(out, &step->stage[i].survivors, 4);
-        text_add(out, &step->stage[i].mass, 4);
-        text_add(out, &step->stage[i].entropy_bits, 4);
-    }
-}
-
-static void pack_top(struct text *out, const struct attune_step *step)
-{
-    for (size_t i = 0; i < step->n_top && i < ATTUNE_STEP_TOP; i++) {
-        text_add(out, &step->top[i].id, 4);
-        text_add(out, &step->top[i].logit, 4);
-        text_add(out, &step->top[i].p, 8);
-    }
-}
-
-static void put_content(struct text *out, const struct attune_step *step)
-{
-    const double real[] = {step->draw.u,   step->draw.low, step->draw.high,    step->p,
-                           step->p_raw,    step->logit,    step->entropy_bits, step->logsumexp,
-                           step->kept_mass};
-    const int64_t whole[] = {(int64_t)step->index,  step->id,     step->draw.id, step->rank,
-                             (int64_t)step->digest, step->n_kept, step->n_bytes};
-
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-        put_int(out, whole[i]);
-    }
-    text_add(out, step->bytes, step->n_bytes);
-    for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
-        put_real(out, real[i]);
-    }
 }
 
 static void bind_step(struct query *q, int64_t chain, const struct attune_step *step,
@@ -285,7 +192,7 @@ int store_put_step(struct attune_store *store, struct node_at *at, int64_t chain
                    const uint8_t chain_hash[STORE_HASH], const struct attune_step *step,
                    struct attune_error *err)
 {
-    struct text content = {0}, stages = {0}, top = {0};
+    struct text stages = {0}, top = {0};
     uint8_t hash[STORE_HASH];
     int status, got;
 
@@ -295,22 +202,17 @@ int store_put_step(struct attune_store *store, struct node_at *at, int64_t chain
                                 "step %llu: its counts are too large",
                                 (unsigned long long)step->index);
     }
-    pack_stages(&stages, step);
-    pack_top(&top, step);
-    put_int(&content, NODE_STEP);
-    text_add(&content, at->hash, STORE_HASH);
-    text_add(&content, chain_hash, STORE_HASH);
-    put_content(&content, step);
-    text_add(&content, stages.data, stages.len);
-    text_add(&content, top.data, top.len);
-    status = stages.failed || top.failed ? text_no_memory(err) : hash_of(hash, &content, err);
+    store_pack_step(&stages, &top, step);
+    status = store_hash_step(hash, at->hash, chain_hash, step, err);
+    if (status == ATTUNE_OK && (stages.failed || top.failed)) {
+        status = text_no_memory(err);
+    }
     if (status == ATTUNE_OK) {
         got = find_child(store, at, hash, err);
         status = got < 0    ? -got
                  : got == 0 ? add_step(store, at, hash, chain, step, &stages, &top, err)
                             : ATTUNE_OK;
     }
-    text_done(&content);
     text_done(&stages);
     text_done(&top);
     return status;

@@ -71,7 +71,7 @@ static int forget_loose_ends(struct attune_store *store, struct attune_error *er
         err);
 }
 
-static int overwrite(struct attune_store *store, struct attune_error *err)
+int store_overwrite(struct attune_store *store, struct attune_error *err)
 {
     struct query q;
     int64_t busy = 1;
@@ -109,7 +109,7 @@ int attune_store_remove_run(struct attune_store *store, int64_t run, struct attu
         status = store_end(store, status, err);
     }
     store->leaf.run = 0;
-    return status == ATTUNE_OK ? overwrite(store, err) : status;
+    return status == ATTUNE_OK ? store_overwrite(store, err) : status;
 }
 
 /* 1: *out is a run of the session; 0: it has none left. */
@@ -153,5 +153,5 @@ int attune_store_remove_session(struct attune_store *store, const char *name,
     }
     status = store_end(store, status, err);
     store->leaf.run = 0;
-    return status == ATTUNE_OK ? overwrite(store, err) : status;
+    return status == ATTUNE_OK ? store_overwrite(store, err) : status;
 }

@@ -46,6 +46,7 @@ check_PROGRAMS += \
 	%D%/prompts/run_test \
 	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
+	%D%/prompts/store_check_test \
 	%D%/prompts/store_export_test \
 	%D%/prompts/store_find_test \
 	%D%/prompts/store_mark_test \

@@ -9,23 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+int cli_store_path(struct cli *cli, char **out, struct attune_error *err)
+{
+    const char *given = cli_value(cli, "db");
+
+    *out = NULL;
+    if (!given) {
+        return attune_library_db_path(out, err);
+    }
+    if (!*given) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "--db wants the path of a file");
+    }
+    *out = strdup(given);
+    return *out ? ATTUNE_OK : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+}
+
 int cli_open_store(struct cli *cli, struct attune_store **out, enum attune_store_mode mode,
                    struct attune_error *err)
 {
-    const char *given = cli_value(cli, "db");
-    char *path = given && *given ? strdup(given) : NULL;
-    int status = ATTUNE_OK;
+    char *path;
+    int status = cli_store_path(cli, &path, err);
 
     *out = NULL;
-    if (given && !*given) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "--db wants the path of a file");
-    }
-    if (given && !path) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-    }
-    if (!path) {
-        status = attune_library_db_path(&path, err);
-    }
     if (status == ATTUNE_OK) {
         status = attune_store_open(out, path, mode, err);
     }

@@ -7,7 +7,8 @@
 
 #include <attune/mark.h>
 
-/* The database of --db, else where the library has it. */
+/* The database of --db, else where the library has it. *out: free(). */
+int cli_store_path(struct cli *cli, char **out, struct attune_error *err);
 int cli_open_store(struct cli *cli, struct attune_store **out, enum attune_store_mode mode,
                    struct attune_error *err);
 

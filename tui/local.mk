@@ -26,6 +26,7 @@ tui_parts += \
 	%D%/cmd_tokenize.c
 tui_parts += \
 	%D%/cmd_compose.c \
+	%D%/cmd_db.c \
 	%D%/cmd_diff.c \
 	%D%/cmd_export.c \
 	%D%/cmd_import.c \

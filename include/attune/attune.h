@@ -22,6 +22,7 @@
 #include <attune/store.h>
 #include <attune/mark.h>
 #include <attune/diff.h>
+#include <attune/upkeep.h>
 #include <attune/run.h>
 
 #endif

@@ -12,10 +12,10 @@
 
 struct attune_store;
 
-enum attune_store_mode { ATTUNE_STORE_WRITE, ATTUNE_STORE_READ };
+enum attune_store_mode { ATTUNE_STORE_WRITE, ATTUNE_STORE_READ, ATTUNE_STORE_SALVAGE };
 /* Creates the file if it is not there (WRITE only); brings an older schema forward after a backup
  * beside it (PATH.backup-vN). READ works on a file that cannot be written, and while another
- * program writes. */
+ * program writes. SALVAGE is READ of a damaged file: what can be read comes, the rest fails. */
 int attune_store_open(struct attune_store **out, const char *path, enum attune_store_mode mode,
                       struct attune_error *err);
 void attune_store_close(struct attune_store *store);

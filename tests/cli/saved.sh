@@ -28,7 +28,7 @@ one_line() {
     ok "one line and nothing else" $?
 }
 
-echo "1..51"
+echo "1..57"
 try 0 '[]' sessions --json
 try 0 'nothing was saved there yet' sessions --db "$dir/missing.db"
 one_line
@@ -80,6 +80,12 @@ try 0 'films  1  tag  also' mark 1 -good
 ! grep -qF 'tag  good' "$dir/out"; ok "a tag is taken off" $?
 try 1 'run 1 has no step 7' mark 1:7 +x
 try 0 '{"note":""}' note 1 '' --json
+try 0 "$ATTUNE_DB" db path
+try 0 '"right":true' db check --json
+try 0 '"sessions":2,"runs":4,' db stats --json
+try 0 '"bytes_after":' db vacuum --json
+try 2 'path, stats, check or vacuum' db repair
+try 1 'nothing was saved there yet' db check --db "$dir/missing.db"
 printf '{"format":"attune session","version":2}' >"$dir/newer.json"
 try 1 'a newer attune wrote it' import "$dir/newer.json"
 try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"

@@ -42,8 +42,8 @@ static void index_is_whole(void)
     sqlite3 *db;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, "INSERT INTO run_words (run_words) VALUES ('integrity-check')", NULL, NULL,
-                     NULL) != SQLITE_OK) {
+    if (sqlite3_exec(db, "INSERT INTO run_words (run_words, rank) VALUES ('integrity-check', 1)",
+                     NULL, NULL, NULL) != SQLITE_OK) {
         fail_msg("%s", sqlite3_errmsg(db));
     }
     sqlite3_close(db);

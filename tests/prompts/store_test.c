@@ -300,7 +300,7 @@ static void brought_forward(int version, int n_runs)
     assert_int_equal(attune_store_mark(store, &place, ATTUNE_MARK_NOTE, "zebra", true, &err), 0);
     assert_int_equal(attune_store_remove_run(store, 1, &err), 0);
     attune_store_close(store);
-    tell("INSERT INTO run_words (run_words) VALUES ('integrity-check')");
+    tell("INSERT INTO run_words (run_words, rank) VALUES ('integrity-check', 1)");
     snprintf(backup, sizeof backup, "store-test.db.backup-v%d", version);
     assert_int_equal(access(backup, F_OK), 0);
     remove(path);
