@@ -428,6 +428,35 @@ static bool unwanted(const struct binder *bd, const struct binding *b, unsigned 
            (b->place == BIND_OUTPUT && !(outputs >> output & 1));
 }
 
+/* Has the family a row of its own for this place of its parent's? */
+static bool replaced(const struct binding *rows, const struct binding *of_parent)
+{
+    for (const struct binding *b = rows; b->kind; b++) {
+        if (b->place == of_parent->place && b->offset == of_parent->offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rows of a table, but for those that a child's table replaces. */
+static int bind_rows(struct binder *bd, const struct binding *rows, const struct binding *child,
+                     unsigned outputs, struct attune_progress *progress)
+{
+    int status = ATTUNE_OK;
+
+    for (const struct binding *b = rows; b->kind && status == ATTUNE_OK; b++) {
+        if (unwanted(bd, b, outputs) || (child && replaced(child, b))) {
+            continue;
+        }
+        if (progress && atomic_load(&progress->cancel)) {
+            return attune_error_set(bd->err, ATTUNE_CANCELLED, 0, "%s: cancelled", bd->cp->shown);
+        }
+        status = bind_row(bd, b);
+    }
+    return status;
+}
+
 int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned outputs,
                struct checkpoint *cp, bool header_only, struct attune_progress *progress,
                struct attune_error *err)
@@ -435,14 +464,8 @@ int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned 
     struct binder bd = {recipe, &recipe->main, family, cp, header_only, err};
     int status = ATTUNE_OK;
 
-    for (const struct binding *b = family->bindings; b->kind && status == ATTUNE_OK; b++) {
-        if (unwanted(&bd, b, outputs)) {
-            continue;
-        }
-        if (progress && atomic_load(&progress->cancel)) {
-            return attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled", cp->shown);
-        }
-        status = bind_row(&bd, b);
+    if (family->parent) {
+        status = bind_rows(&bd, family->parent->bindings, family->bindings, outputs, progress);
     }
-    return status;
+    return status ? status : bind_rows(&bd, family->bindings, NULL, outputs, progress);
 }

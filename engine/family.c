@@ -12,10 +12,6 @@
 #include "engine/gguf.h"
 #include "engine/quant.h"
 
-#define FAMILY(name) extern const struct family_ops family_##name;
-#include "engine/tables.inc"
-#undef FAMILY
-
 static const struct family_ops *const families[] = {
 #define FAMILY(name) &family_##name,
 #include "engine/tables.inc"

@@ -93,6 +93,9 @@ struct binding {
 
 struct family_ops {
     const char *name;
+    /* The family that this one is like, or NULL: its rows count before the own ones, but for those whose
+     * place has a row here. A row without names takes the parent's away. */
+    const struct family_ops *parent;
     const char *const *gguf_architectures; /* end with NULL; a NULL list: not in this format */
     const char *const *hf_model_types;
     const char *hf_prefix; /* "transformer.", which the names in a file may have or lack */
@@ -101,6 +104,10 @@ struct family_ops {
     void (*configure)(struct recipe *out, struct settings *cfg, const struct checkpoint *cp);
     const struct binding *bindings;
 };
+
+#define FAMILY(name) extern const struct family_ops family_##name;
+#include "engine/tables.inc"
+#undef FAMILY
 
 /* NULL if there is none; then err names the families there are. */
 const struct family_ops *family_find(const struct settings *cfg, struct attune_error *err);

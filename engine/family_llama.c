@@ -42,7 +42,7 @@ static void limit_to_window(struct recipe *out, struct settings *cfg)
 {
     int window = settings_int(cfg, "sliding_window .attention.sliding_window", 0, 0, INT_MAX);
 
-    if (window > 0 && window < out->n_context) {
+    if (settings_bool(cfg, "use_sliding_window", true) && window > 0 && window < out->n_context) {
         out->n_context = window;
     }
 }

@@ -4,54 +4,24 @@
 
 #include "engine/family.h"
 
-#define NORM DIM_MODEL, DIM_NONE
-
 /* clang-format off */
 static const struct binding bindings[] = {
-    {BIND_MATRIX, "token_embd", "embed_tokens", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
-    {BIND_NORM, "output_norm", "norm", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(self.norm), NORM},
     {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_BIAS},
     {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_BIAS},
     {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.o_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS},
-    {BIND_NORM, "blk.%d.ffn_norm", "layers.%d.post_attention_layernorm", AT_LAYER(mlp_norm), NORM},
-    {BIND_MATRIX, "blk.%d.ffn_gate", "layers.%d.mlp.gate_proj", AT_LAYER(gate), DIM_FF, DIM_MODEL},
-    {BIND_MATRIX, "blk.%d.ffn_up", "layers.%d.mlp.up_proj", AT_LAYER(up), DIM_FF, DIM_MODEL},
-    {BIND_MATRIX, "blk.%d.ffn_down", "layers.%d.mlp.down_proj", AT_LAYER(down), DIM_MODEL, DIM_FF},
     {BIND_END},
 };
 /* clang-format on */
 
-static const struct family_keys keys = {
-    .n_layers = "num_hidden_layers .block_count",
-    .d_model = "hidden_size .embedding_length",
-    .n_heads = "num_attention_heads .attention.head_count",
-    .n_kv_heads = "num_key_value_heads .attention.head_count_kv",
-    .head_dim = "head_dim .attention.key_length",
-    .n_context = "max_position_embeddings .context_length",
-    .d_ff = "intermediate_size .feed_forward_length",
-};
-
 static void configure(struct recipe *out, struct settings *cfg, const struct checkpoint *cp)
 {
-    family_shape(out, cfg, cp, &keys);
-    out->norm = NORM_RMS;
-    out->norm_eps =
-        (float)settings_real(cfg, "rms_norm_eps .attention.layer_norm_rms_epsilon", 1e-6, 0, 1);
-    out->activation = family_activation(cfg, "hidden_act", "silu");
+    family_llama.configure(out, cfg, cp);
     out->rotary_pairs = ROTARY_HALF;
-    family_rotary(out, cfg);
-    out->tied = family_tied(cfg, cp, false);
-    if (settings_bool(cfg, "use_sliding_window", false)) {
-        settings_fail(cfg, ATTUNE_UNSUPPORTED, "use_sliding_window",
-                      "is true, which is not supported");
-    }
 }
 
 const struct family_ops family_qwen2 = {
     .name = "qwen2",
+    .parent = &family_llama,
     .gguf_architectures = (const char *const[]){"qwen2", NULL},
     .hf_model_types = (const char *const[]){"qwen2", NULL},
     .hf_prefix = "model.",

@@ -8,18 +8,9 @@
 
 /* clang-format off */
 static const struct binding bindings[] = {
-    {BIND_MATRIX, "token_embd", "embed_tokens", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
     {BIND_NORM, "output_norm", "norm", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
     {BIND_NORM, "blk.%d.attn_norm", "layers.%d.input_layernorm", AT_LAYER(self.norm), NORM},
-    {BIND_MATRIX, "blk.%d.attn_q", "layers.%d.self_attn.q_proj", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_k", "layers.%d.self_attn.k_proj", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_v", "layers.%d.self_attn.v_proj", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_MAY_BIAS},
-    {BIND_MATRIX, "blk.%d.attn_output", "layers.%d.self_attn.o_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS},
     {BIND_NORM, "blk.%d.ffn_norm|blk.%d.attn_norm", "layers.%d.post_attention_layernorm|layers.%d.input_layernorm", AT_LAYER(mlp_norm), NORM},
-    {BIND_MATRIX, "blk.%d.ffn_gate", "layers.%d.mlp.gate_proj", AT_LAYER(gate), DIM_FF, DIM_MODEL},
-    {BIND_MATRIX, "blk.%d.ffn_up", "layers.%d.mlp.up_proj", AT_LAYER(up), DIM_FF, DIM_MODEL},
-    {BIND_MATRIX, "blk.%d.ffn_down", "layers.%d.mlp.down_proj", AT_LAYER(down), DIM_MODEL, DIM_FF},
     {BIND_END},
 };
 /* clang-format on */
@@ -59,6 +50,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
 
 const struct family_ops family_stablelm = {
     .name = "stablelm",
+    .parent = &family_llama,
     .gguf_architectures = (const char *const[]){"stablelm", NULL},
     .hf_model_types = (const char *const[]){"stablelm", NULL},
     .hf_prefix = "model.",

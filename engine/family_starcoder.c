@@ -4,20 +4,12 @@
 
 #include "engine/family.h"
 
-#define NORM DIM_MODEL, DIM_NONE, BIND_BIAS
-
 /* clang-format off */
 static const struct binding bindings[] = {
-    {BIND_MATRIX, "token_embd", "wte", AT_RECIPE(embedding), DIM_VOCAB, DIM_MODEL},
-    {BIND_MATRIX, "position_embd", "wpe", AT_STACK(positions), DIM_POSITIONS, DIM_MODEL},
-    {BIND_NORM, "output_norm", "ln_f", AT_STACK(final_norm), NORM},
-    {BIND_MATRIX, "output", "lm_head", AT_OUTPUT(TOKENS, out), DIM_VOCAB, DIM_MODEL, BIND_UNTIED | BIND_ROOT},
-    {BIND_NORM, "blk.%d.attn_norm", "h.%d.ln_1", AT_LAYER(self.norm), NORM},
     {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.q), DIM_HEADS, DIM_MODEL, BIND_BIAS, PART_Q},
     {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.k), DIM_KV, DIM_MODEL, BIND_BIAS, PART_K},
     {BIND_MATRIX, "blk.%d.attn_qkv", "h.%d.attn.c_attn", AT_LAYER(self.v), DIM_KV, DIM_MODEL, BIND_BIAS, PART_V},
     {BIND_MATRIX, "blk.%d.attn_output", "h.%d.attn.c_proj", AT_LAYER(self.o), DIM_MODEL, DIM_HEADS, BIND_BIAS},
-    {BIND_NORM, "blk.%d.ffn_norm", "h.%d.ln_2", AT_LAYER(mlp_norm), NORM},
     {BIND_MATRIX, "blk.%d.ffn_up", "h.%d.mlp.c_fc", AT_LAYER(up), DIM_FF, DIM_MODEL, BIND_BIAS},
     {BIND_MATRIX, "blk.%d.ffn_down", "h.%d.mlp.c_proj", AT_LAYER(down), DIM_MODEL, DIM_FF, BIND_BIAS},
     {BIND_END},
@@ -57,6 +49,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
 
 const struct family_ops family_starcoder = {
     .name = "starcoder",
+    .parent = &family_gpt2,
     .gguf_architectures = (const char *const[]){"starcoder", NULL},
     .hf_model_types = (const char *const[]){"gpt_bigcode", NULL},
     .hf_prefix = "transformer.",
