@@ -48,6 +48,10 @@ static int open_format(struct checkpoint *cp, const char *path, struct attune_er
         return attune_error_set(err, errno == ENOENT ? ATTUNE_NOT_FOUND : ATTUNE_IO, 0, "%s: %s",
                                 cp->shown, strerror(errno));
     }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) { /* opening a FIFO would wait for ever */
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: neither a file nor a directory",
+                                cp->shown);
+    }
     if (S_ISREG(st.st_mode) && st.st_size == 0) {
         return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: empty file", cp->shown);
     }

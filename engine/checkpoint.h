@@ -25,7 +25,7 @@ struct tensor {
 
 struct checkpoint {
     const struct format_ops *format;
-    char shown[88]; /* the path as messages show it */
+    char shown[88]; /* as messages show it: the path, then the file that lists the tensors */
     struct settings settings;
     struct tensor *tensors; /* [n_tensors] sorted by name */
     size_t n_tensors;

@@ -91,9 +91,12 @@ int attune_error_set(struct attune_error *err, int status, uint64_t where, const
 void attune_error_prefix(struct attune_error *err, const char *prefix)
 {
     if (err) {
+        enum { LONGEST = 87 }; /* of a path its end, so that what follows has room */
         char raw[1024];
+        size_t len = strlen(prefix);
 
-        snprintf(raw, sizeof raw, "%s: %s", prefix, err->text);
+        snprintf(raw, sizeof raw, "%s%s: %s", len > LONGEST ? "..." : "",
+                 prefix + (len > LONGEST ? len - LONGEST : 0), err->text);
         copy_shown(err->text, sizeof err->text, raw);
     }
 }

@@ -14,11 +14,14 @@
 
 #include "engine/checkpoint.h"
 #include "engine/hub.h"
+#include "engine/json_error.h"
 #include "engine/mapping.h"
 #include "engine/quant.h"
 #include "engine/tokenizer.h"
 
-enum { MAX_JSON = 1 << 28 };
+enum { MAX_JSON = 1 << 26 }; /* the index of a model of a thousand layers is a few megabytes */
+
+static const char single[] = "model.safetensors", index_name[] = "model.safetensors.index.json";
 
 struct files {
     const char *folder;
@@ -60,7 +63,7 @@ static int load_json(json_t **out, const struct checkpoint *cp, const char *name
     const struct files *files = cp->files;
     struct mapping map;
     json_error_t why;
-    char path[4096];
+    char path[4096], reason[160];
     int status;
 
     *out = NULL;
@@ -75,13 +78,15 @@ static int load_json(json_t **out, const struct checkpoint *cp, const char *name
         return status;
     }
     if (map.len > MAX_JSON) {
-        status = attune_error_set(err, ATTUNE_FORMAT, 0, "%s: too large", map.name);
+        status = attune_error_set(err, ATTUNE_FORMAT, 0, "%s: %zu bytes are too many for it",
+                                  map.name, map.len);
     } else {
-        *out = json_loadb((const char *)map.data, map.len, 0, &why);
+        /* of a key that stands there twice, readers differ in which one counts */
+        *out = json_loadb((const char *)map.data, map.len, JSON_REJECT_DUPLICATES, &why);
         if (!json_is_object(*out)) {
-            status =
-                attune_error_set(err, ATTUNE_FORMAT, (uint64_t)why.position, "%s: line %d: %.100s",
-                                 map.name, why.line, *out ? "no JSON object" : why.text);
+            json_error_show(reason, (const char *)map.data, map.len, &why);
+            status = attune_error_set(err, ATTUNE_FORMAT, *out ? 0 : (uint64_t)why.position,
+                                      "%s: %s", map.name, *out ? "no JSON object" : reason);
             json_decref(*out);
             *out = NULL;
         }
@@ -127,7 +132,8 @@ static int open_shard(struct checkpoint *cp, const char *name, struct attune_err
 
     if (strchr(name, '/') || !name[0] || name[0] == '.' || !join(path, files->folder, name)) {
         return attune_error_set(err, ATTUNE_FORMAT, 0,
-                                "%s/model.safetensors.index.json: names the file '%.64s'",
+                                "%s/model.safetensors.index.json: names the file '%.64s': it has "
+                                "to be one beside the index",
                                 cp->shown, name);
     }
     if (!is_file(files->folder, name) && files->index) {
@@ -192,21 +198,20 @@ static int check_index(struct checkpoint *cp, const json_t *map, const char *con
 
 static int open_tensors(struct checkpoint *cp, struct attune_error *err)
 {
-    static const char *const single = "model.safetensors";
     struct files *files = cp->files;
-    const char *const *names = &single;
+    const char *const alone[] = {single}, *const *names = alone;
     const json_t *map = NULL;
     size_t n = 1, n_tensors = 0;
     int status = ATTUNE_OK;
 
     if (!is_file(files->folder, single)) {
-        if (!is_file(files->folder, "model.safetensors.index.json")) {
+        if (!is_file(files->folder, index_name)) {
             return attune_error_set(
                 err, ATTUNE_NOT_FOUND, 0,
                 "%s: neither model.safetensors nor model.safetensors.index.json is there",
                 cp->shown);
         }
-        status = load_json(&files->index, cp, "model.safetensors.index.json", true, err);
+        status = load_json(&files->index, cp, index_name, true, err);
         map = json_object_get(files->index, "weight_map");
         if (status == ATTUNE_OK && (!json_is_object(map) || json_object_size(map) == 0)) {
             status = attune_error_set(err, ATTUNE_FORMAT, 0,
@@ -287,7 +292,13 @@ static int open_hf(struct checkpoint *cp, const char *path, struct attune_error 
     }
     mapping_show(cp->shown, folder);
     status = open_settings(cp, err);
-    return status ? status : open_tensors(cp, err);
+    if (status == ATTUNE_OK) {
+        status = open_tensors(cp, err);
+    }
+    if (status == ATTUNE_OK && join(folder, files->folder, files->index ? index_name : single)) {
+        mapping_show(cp->shown, folder); /* what is missing is missing there */
+    }
+    return status;
 }
 
 static void close_hf(struct checkpoint *cp)
@@ -334,7 +345,9 @@ static const char *find_license(struct checkpoint *cp)
 {
     const struct files *files = cp->files;
     char path[4096], line[256], *value = NULL;
-    FILE *f = join(path, files->folder, "README.md") ? fopen(path, "r") : NULL;
+    FILE *f = is_file(files->folder, "README.md") && join(path, files->folder, "README.md")
+                  ? fopen(path, "r")
+                  : NULL;
     const char *found = "";
 
     if (f && fgets(line, sizeof line, f) && strncmp(line, "---", 3) == 0) {

@@ -9,16 +9,22 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "engine/mapping.h"
+
+enum { LARGE = 1 << 24, MOST_TIMES = 100 }; /* tokenizers pack to a fifth, zeros to a thousandth */
+
 int gzip_read(char **out, size_t *len, const char *path, size_t max, struct attune_error *err)
 {
-    gzFile file = gzopen(path, "rb");
-    char *text = NULL;
+    gzFile file;
+    char *text = NULL, shown[88];
     size_t n = 0, capacity = 0;
     int got = 0, code = Z_OK, status = ATTUNE_OK;
 
     *out = NULL;
+    mapping_show(shown, path);
+    file = gzopen(path, "rb");
     if (!file) {
-        return attune_error_set(err, ATTUNE_IO, 0, "%s: %s", path,
+        return attune_error_set(err, ATTUNE_IO, 0, "%s: %s", shown,
                                 errno ? strerror(errno) : "out of memory");
     }
     gzbuffer(file, 1 << 17);
@@ -26,14 +32,20 @@ int gzip_read(char **out, size_t *len, const char *path, size_t max, struct attu
         n += (size_t)got;
         if (n > max) {
             status =
-                attune_error_set(err, ATTUNE_FORMAT, max, "%s: is more than %zu bytes", path, max);
+                attune_error_set(err, ATTUNE_FORMAT, max, "%s: is more than %zu bytes", shown, max);
+            goto done;
+        }
+        if (n > LARGE && n / MOST_TIMES > (size_t)gzoffset(file)) {
+            status =
+                attune_error_set(err, ATTUNE_FORMAT, n,
+                                 "%s: unpacks to more than %d times its size", shown, MOST_TIMES);
             goto done;
         }
         if (capacity - n < 1 << 16) {
             char *more = realloc(text, capacity = capacity ? capacity * 2 : 1 << 20);
 
             if (!more) {
-                status = attune_error_set(err, ATTUNE_MEMORY, 0, "%s: out of memory", path);
+                status = attune_error_set(err, ATTUNE_MEMORY, 0, "%s: out of memory", shown);
                 goto done;
             }
             text = more;
@@ -45,7 +57,7 @@ int gzip_read(char **out, size_t *len, const char *path, size_t max, struct attu
     gzerror(file, &code);
     if (got < 0 || code == Z_BUF_ERROR) {
         status =
-            attune_error_set(err, code == Z_ERRNO ? ATTUNE_IO : ATTUNE_FORMAT, n, "%s: %s", path,
+            attune_error_set(err, code == Z_ERRNO ? ATTUNE_IO : ATTUNE_FORMAT, n, "%s: %s", shown,
                              code == Z_ERRNO       ? strerror(errno)
                              : code == Z_BUF_ERROR ? "the gzip stream ends too early"
                                                    : "the gzip stream is damaged");

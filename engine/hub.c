@@ -5,13 +5,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool hub_snapshot(char out[4096], const char *path)
 {
     char name[4096], hash[128];
-    FILE *f = snprintf(name, sizeof name, "%s/refs/main", path) < (int)sizeof name
-                  ? fopen(name, "r")
-                  : NULL;
+    struct stat st;
+    bool there = snprintf(name, sizeof name, "%s/refs/main", path) < (int)sizeof name &&
+                 stat(name, &st) == 0 && S_ISREG(st.st_mode);
+    FILE *f = there ? fopen(name, "r") : NULL;
     bool found = f && fgets(hash, sizeof hash, f);
 
     if (f) {

@@ -75,6 +75,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/gguf.h \
 	%D%/hub.c \
 	%D%/hub.h \
+	%D%/json_error.c \
+	%D%/json_error.h \
 	%D%/heads.c \
 	%D%/kernels.c \
 	%D%/kernels.h \

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/json_error.h"
 #include "engine/mapping.h"
 
 enum { MAX_HEADER = 100000000 }; /* the reference implementation's own limit */
@@ -141,6 +142,7 @@ static int read_header(struct attune_tensors *file, struct attune_error *err)
 {
     uint64_t len = 0;
     json_error_t why;
+    char reason[160];
     const char *name;
     json_t *entry;
     int status;
@@ -157,9 +159,11 @@ static int read_header(struct attune_tensors *file, struct attune_error *err)
     file->header = json_loadb((const char *)file->map.data + sizeof len, (size_t)len,
                               JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(file->header)) {
-        return attune_error_set(err, ATTUNE_FORMAT, sizeof len + (uint64_t)why.position,
-                                "%s: header: %.100s", file->map.name,
-                                file->header ? "no JSON object" : why.text);
+        if (!file->header) {
+            json_error_show(reason, (const char *)file->map.data + sizeof len, (size_t)len, &why);
+        }
+        return attune_error_set(err, ATTUNE_FORMAT, sizeof len, "%s: header: %s", file->map.name,
+                                file->header ? "no JSON object" : reason);
     }
     file->list = calloc(json_object_size(file->header) + 1, sizeof *file->list);
     if (!file->list) {

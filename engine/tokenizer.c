@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "engine/gguf.h"
+#include "engine/mapping.h"
 #include "engine/regex.h"
 #include "engine/tokenizer.h"
 #include "engine/tokenizer_parts.h"
@@ -76,12 +77,18 @@ static int open_gguf(struct attune_tokenizer **out, const char *path, struct att
 
 static int open_file(struct attune_tokenizer **out, const char *path, struct attune_error *err)
 {
-    char magic[4] = "";
-    FILE *f = fopen(path, "rb");
+    char magic[4] = "", shown[88];
+    struct stat st;
+    FILE *f;
 
+    mapping_show(shown, path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* opening a FIFO would wait for ever */
+        return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: neither a file nor a directory", shown);
+    }
+    f = fopen(path, "rb");
     if (!f) {
         return attune_error_set(err, errno == ENOENT ? ATTUNE_NOT_FOUND : ATTUNE_IO, 0, "%s: %s",
-                                path, strerror(errno));
+                                shown, strerror(errno));
     }
     if (fread(magic, 1, sizeof magic, f) != sizeof magic) {
         magic[0] = '\0'; /* too short for either: the reader of JSON says what is wrong */
@@ -238,6 +245,7 @@ int attune_tokenize(struct attune_tokens *out, const struct attune_tokenizer *tk
     int status;
 
     out->n = 0;
+    e.arena.limit = arena_limit(len + (options && options->pair ? options->pair_len : 0));
     status = encode_sequence(&e, text, len, 0);
     e.second = out->n;
     if (status == ATTUNE_OK && options && options->pair) {
@@ -287,6 +295,7 @@ static char *finish(const char *s, size_t len, bool lossy, size_t *out_len)
 static int collect(struct decoding *d, const attune_token *ids, size_t n, bool skip_special)
 {
     const struct vocab *v = &d->tk->vocab;
+    size_t n_bytes = 0;
 
     d->at = arena_get(&d->arena, n + 1, sizeof *d->at);
     if (!d->at) {
@@ -303,8 +312,10 @@ static int collect(struct decoding *d, const attune_token *ids, size_t n, bool s
         }
         if (s && !(skip_special && v->kind[ids[i]] == ATTUNE_TOKEN_SPECIAL)) {
             d->at[d->n++] = (struct decoded){s, len, ids[i]};
+            n_bytes += len;
         }
     }
+    d->arena.limit = arena_limit(n_bytes + n * sizeof *d->at);
     return ATTUNE_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/gzip.h"
+#include "engine/json_error.h"
 #include "engine/tokenizer_parts.h"
 
 enum { LARGEST_FILE = 256 << 20 };
@@ -210,6 +211,7 @@ int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
 {
     struct beside beside = {0};
     json_error_t problem;
+    char reason[160];
     json_t *json = NULL;
     char *text = NULL, folder[4096];
     size_t len = 0;
@@ -222,11 +224,14 @@ int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
     }
     digest = attune_digest_of(text, len, 0);
     json = json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
+    if (!json) {
+        json_error_show(reason, text, len, &problem);
+    }
     free(text); /* tens of megabytes that the tables do not need */
     if (!json) {
         status = attune_error_set(err, ATTUNE_FORMAT,
-                                  problem.position > 0 ? (uint64_t)problem.position : 0,
-                                  "line %d: %s", problem.line, problem.text);
+                                  problem.position > 0 ? (uint64_t)problem.position : 0, "%s",
+                                  reason);
         attune_error_prefix(err, path);
     } else if (folder_of(folder, path) && (status = beside_load(&beside, folder, err))) {
         attune_error_prefix(err, folder);

@@ -20,6 +20,7 @@ static void every_code_has_a_text(void **state)
 
 static void a_failure_is_one_statement(void **state)
 {
+    char long_path[400] = "";
     struct attune_error err;
 
     assert_int_equal(attune_error_set(&err, ATTUNE_IO, 7, "%s: gone", "x"), ATTUNE_IO);
@@ -28,6 +29,10 @@ static void a_failure_is_one_statement(void **state)
     assert_string_equal(err.text, "x: gone");
     attune_error_prefix(&err, "model");
     assert_string_equal(err.text, "model: x: gone");
+    memset(long_path, 'p', sizeof long_path - 1);
+    attune_error_prefix(&err, long_path);
+    assert_non_null(strstr(err.text, "ppp: model: x: gone")); /* what is wrong is never cut off */
+    assert_int_equal(memcmp(err.text, "...ppp", 6), 0);
     assert_int_equal(attune_error_set(NULL, ATTUNE_FORMAT, 0, "nobody listens"), ATTUNE_FORMAT);
 }
 

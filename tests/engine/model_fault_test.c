@@ -132,7 +132,7 @@ static void a_config_at_fault_names_the_field(void **state)
          "tensor lm_head.weight is missing"},
         {"{\"model_type\":\"mamba\"}", "model_type 'mamba' is not supported (what is: "},
         {"{}", "model_type is missing"},
-        {"[1]", "config.json: line"},
+        {"[1]", "config.json: no JSON object"},
         {"{\"n_embd\":", "config.json: line 1: "},
     };
 
@@ -180,7 +180,7 @@ static void what_is_no_model_is_said_so(void **state)
     made_fails(made_path("x.gguf"),
                "x.gguf: not a model (neither GGUF nor a directory with config.json)");
     made_fails(made_path("gone"), "gone: No such file or directory");
-    made_fails("/dev/null", "not a model");
+    made_fails("/dev/null", "/dev/null: neither a file nor a directory");
 }
 
 static void a_file_cut_short_says_so(void **state)

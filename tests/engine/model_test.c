@@ -131,9 +131,9 @@ static void put_llama(const char *more)
     snprintf(config, sizeof config,
              "{\"model_type\":\"llama\",\"hidden_size\":64,\"intermediate_size\":112,"
              "\"num_hidden_layers\":3,"
-             "\"num_attention_heads\":8,\"num_key_value_heads\":2,\"vocab_size\":193,"
+             "\"num_attention_heads\":8,\"vocab_size\":193,%s"
              "\"max_position_embeddings\":96,\"tie_word_embeddings\":true%s}",
-             more);
+             strstr(more, "num_key_value_heads") ? "" : "\"num_key_value_heads\":2,", more);
     made_text("config.json", config);
 }
 
