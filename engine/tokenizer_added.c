@@ -112,7 +112,10 @@ static int insert_normalized(struct attune_tokenizer *tk, size_t i, struct attun
     const struct added_token *token = &tk->added.at[i];
     struct encoding e = {.tk = tk, .text = token->text, .len = token->len, .err = err};
     struct piece p = {.s = token->text, .len = token->len};
-    int status = unicode_valid(p.s, p.len) == p.len ? normalizers_run(&e, &p) : ATTUNE_OK;
+    int status;
+
+    e.arena.limit = arena_limit(p.len);
+    status = unicode_valid(p.s, p.len) == p.len ? normalizers_run(&e, &p) : ATTUNE_OK;
 
     if (status == ATTUNE_OK && p.len > 0 &&
         !insert(&tk->added.normalized, p.s, p.len, (int32_t)i)) {

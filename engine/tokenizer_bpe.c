@@ -108,14 +108,14 @@ static attune_token find_char(const struct attune_tokenizer *tk, const char *s, 
 {
     const struct bpe *m = tk->model;
     size_t before = first ? 0 : m->prefix_len, after = last ? m->suffix_len : 0;
-    char spelled[256];
+    char spelled[256]; /* prefix and suffix have 100 bytes at most */
 
     if (before + after == 0) {
         return vocab_find(&tk->vocab, s, len);
     }
-    memcpy(spelled, m->prefix, before);
+    memcpy(spelled, before ? m->prefix : "", before);
     memcpy(spelled + before, s, len);
-    memcpy(spelled + before + len, m->suffix, after);
+    memcpy(spelled + before + len, after ? m->suffix : "", after);
     return vocab_find(&tk->vocab, spelled, before + len + after);
 }
 

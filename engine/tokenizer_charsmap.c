@@ -162,14 +162,15 @@ static size_t cluster(const char *s, size_t len)
 }
 
 /* The most items that one cluster can become: its bytes, or what its parts are replaced by. */
-static bool reserve(struct item **items, size_t *capacity, size_t need)
+static bool reserve(struct encoding *e, struct item **items, size_t *capacity, size_t need)
 {
     struct item *more;
 
     if (need <= *capacity) {
         return true;
     }
-    more = realloc(*items, need * 2 * sizeof *more);
+    e->arena.full = need > e->arena.limit / sizeof *more;
+    more = e->arena.full ? NULL : realloc(*items, need * 2 * sizeof *more);
     if (!more) {
         return false;
     }
@@ -179,8 +180,8 @@ static bool reserve(struct item **items, size_t *capacity, size_t need)
 }
 
 /* One cluster: the whole where it is short and has a replacement, else character by character. */
-static bool map_cluster(const struct step *step, const char *s, size_t len, struct item **items,
-                        size_t *n, size_t *capacity, bool *changed)
+static bool map_cluster(struct encoding *e, const struct step *step, const char *s, size_t len,
+                        struct item **items, size_t *n, size_t *capacity, bool *changed)
 {
     size_t taken, k;
     const char *text = len < 6 ? charsmap_find(step, s, len, false, &taken) : NULL;
@@ -188,7 +189,7 @@ static bool map_cluster(const struct step *step, const char *s, size_t len, stru
 
     if (text) {
         *changed = true;
-        if (!reserve(items, capacity, *n + strlen(text) + 1)) {
+        if (!reserve(e, items, capacity, *n + strlen(text) + 1)) {
             return false;
         }
         replace(*items, n, s, len, text);
@@ -197,7 +198,7 @@ static bool map_cluster(const struct step *step, const char *s, size_t len, stru
     for (size_t i = 0; i < len; i += k) {
         k = unicode_decode(s + i, len - i, &c);
         text = charsmap_find(step, s + i, k, false, &taken);
-        if (!reserve(items, capacity, *n + (text ? strlen(text) : 0) + 1)) {
+        if (!reserve(e, items, capacity, *n + (text ? strlen(text) : 0) + 1)) {
             return false;
         }
         if (text) {
@@ -215,11 +216,11 @@ int charsmap_run(struct encoding *e, const struct step *step, struct piece *p)
     struct item *items = NULL;
     size_t n = 0, capacity = 0, len;
     bool changed = false;
-    int status = reserve(&items, &capacity, p->len + 1) ? ATTUNE_OK : encoding_no_memory(e);
+    int status = reserve(e, &items, &capacity, p->len + 1) ? ATTUNE_OK : encoding_no_memory(e);
 
     for (size_t i = 0; i < p->len && status == ATTUNE_OK; i += len) {
         len = cluster(p->s + i, p->len - i);
-        if (!map_cluster(step, p->s + i, len, &items, &n, &capacity, &changed)) {
+        if (!map_cluster(e, step, p->s + i, len, &items, &n, &capacity, &changed)) {
             status = encoding_no_memory(e);
         }
     }

@@ -14,7 +14,7 @@ enum { GGUF_CLEANED = 9, ALL_CLEANED = 11 };
 
 static int no_memory(const struct decoding *d)
 {
-    return attune_error_set(d->err, ATTUNE_MEMORY, 0, "out of memory");
+    return arena_failed(&d->arena, d->err);
 }
 
 /* ---- ByteLevel ---- */

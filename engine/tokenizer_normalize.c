@@ -241,7 +241,9 @@ static int normal_form(struct encoding *e, struct piece *p, unsigned form)
     if (i == p->len) {
         return ATTUNE_OK;
     }
-    items = malloc(most_items(p, form) * sizeof *items);
+    n = most_items(p, form);
+    e->arena.full = n > e->arena.limit / sizeof *items;
+    items = e->arena.full ? NULL : malloc(n * sizeof *items);
     if (!items) {
         return encoding_no_memory(e);
     }

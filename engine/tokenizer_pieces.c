@@ -29,12 +29,17 @@ void *arena_get(struct arena *arena, size_t n, size_t size)
         size_t room = block && block->size < (1 << 24) ? block->size * 2 : LEAST;
 
         room = need > room ? need : room;
+        if (arena->limit && (room > arena->limit || arena->held > arena->limit - room)) {
+            arena->full = true;
+            return NULL;
+        }
         block = malloc(sizeof *block + room);
         if (!block) {
             return NULL;
         }
         *block = (struct arena_block){arena->last, 0, room};
         arena->last = block;
+        arena->held += room;
     }
     p = (char *)block->data + block->used;
     block->used += need;
@@ -48,6 +53,23 @@ void arena_done(struct arena *arena)
         free(block);
     }
     arena->last = NULL;
+    arena->held = 0;
+}
+
+size_t arena_limit(size_t n)
+{
+    enum { BASE = 1 << 26, FACTOR = 4096 };
+
+    return n > (SIZE_MAX - BASE) / FACTOR ? SIZE_MAX : BASE + FACTOR * n;
+}
+
+int arena_failed(const struct arena *arena, struct attune_error *err)
+{
+    return arena->full ? attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                          "the steps of this tokenizer make more than %zu MB of "
+                                          "the text: one multiplies what another has multiplied",
+                                          arena->limit >> 20)
+                       : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
 }
 
 struct span piece_span(const struct piece *p, size_t at, size_t n)
@@ -164,5 +186,5 @@ int builder_finish(struct builder *b, struct piece *p)
 
 int encoding_no_memory(const struct encoding *e)
 {
-    return attune_error_set(e->err, ATTUNE_MEMORY, 0, "out of memory");
+    return arena_failed(&e->arena, e->err);
 }

@@ -204,6 +204,7 @@ static int load_items(const json_t *json, const char *key, struct template_item 
                       struct attune_error *err)
 {
     const json_t *list = json_object_get(json, key);
+    bool laid[2] = {false, false}; /* each sequence once: templates in a row would multiply it */
     int status = ATTUNE_OK;
 
     for (size_t i = 0; i < json_array_size(list) && status == ATTUNE_OK; i++) {
@@ -215,7 +216,8 @@ static int load_items(const json_t *json, const char *key, struct template_item 
         json_int_t type = json_integer_value(json_object_get(part, "type_id"));
 
         if (!id || type < 0 || type > 255 ||
-            (sequence && strcmp(id, "A") != 0 && strcmp(id, "B") != 0) || *n == MOST_ITEMS) {
+            (!special && strcmp(id, "A") != 0 && strcmp(id, "B") != 0) ||
+            (!special && laid[*id == 'B']) || *n == MOST_ITEMS) {
             return attune_error_set(err, ATTUNE_FORMAT, 0, "entry %zu of %s is not valid", i, key);
         }
         if (special) {
@@ -223,6 +225,7 @@ static int load_items(const json_t *json, const char *key, struct template_item 
         } else {
             items[(*n)++] = (struct template_item){*id == 'A' ? TEMPLATE_FIRST : TEMPLATE_SECOND,
                                                    (uint8_t)type};
+            laid[*id == 'B'] = true;
         }
     }
     return status;

@@ -12,8 +12,15 @@ struct regex_search;
 struct arena_block;
 struct arena {
     struct arena_block *last;
+    size_t held, limit; /* bytes; no limit where it is 0 */
+    bool full;          /* something was refused because of the limit */
 };
 void *arena_get(struct arena *arena, size_t n, size_t size); /* n * size bytes; NULL: no memory */
+/* The limit for n bytes of text: more than any sane tokenizer takes. Steps that multiply what they are
+ * given, one after the other, would take all there is. */
+size_t arena_limit(size_t n);
+/* Fails because the arena gave nothing: for want of memory, or because of its limit. */
+int arena_failed(const struct arena *arena, struct attune_error *err);
 void arena_done(struct arena *arena);
 
 /* ---- pieces ---- */
