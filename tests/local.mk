@@ -97,7 +97,8 @@ check_PROGRAMS += \
 endif
 
 made_sources = %D%/engine/made.c %D%/engine/made.h
-%C%_engine_model_damage_test_SOURCES = %D%/engine/model_damage_test.c $(made_sources)
+%C%_engine_model_damage_test_SOURCES = %D%/engine/model_damage_test.c $(made_sources) \
+	%D%/engine/wreck.c %D%/engine/wreck.h
 %C%_engine_model_fault_test_SOURCES = %D%/engine/model_fault_test.c $(made_sources)
 %C%_engine_model_test_SOURCES = %D%/engine/model_test.c $(made_sources)
 %C%_engine_tokenizer_fault_test_SOURCES = %D%/engine/tokenizer_fault_test.c $(made_sources)
