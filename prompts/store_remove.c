@@ -1,9 +1,10 @@
 /* Removal that is real.
  *
  * Nodes go from the leaf up, as far as nobody else follows or uses them; texts and models go when
- * nothing refers to them. Deleted cells are zeroed (secure_delete), but balancing pages can leave
- * copies of cells behind, so the file is then rewritten from what is left (VACUUM) and the log
- * emptied. */
+ * nothing refers to them. The index of words only notes that a row is gone: its parts are merged
+ * into one, which has no trace of it. Deleted cells are zeroed (secure_delete), but balancing pages
+ * can leave copies of cells behind, so the file is then rewritten from what is left (VACUUM) and
+ * the log emptied. */
 #include <config.h>
 
 #include "store.h"
@@ -66,8 +67,7 @@ static int forget_loose_ends(struct attune_store *store, struct attune_error *er
         "NOT "
         "EXISTS (SELECT 1 FROM run WHERE run.engine = text.id) AND NOT EXISTS (SELECT 1 FROM node "
         "WHERE "
-        "node.chain = text.id);"
-        "INSERT INTO run_words (run_words) VALUES ('optimize')",
+        "node.chain = text.id)",
         err);
 }
 
@@ -75,7 +75,8 @@ int store_overwrite(struct attune_store *store, struct attune_error *err)
 {
     struct query q;
     int64_t busy = 1;
-    int status = store_execute(store, "VACUUM", err);
+    int status =
+        store_execute(store, "INSERT INTO run_words (run_words) VALUES ('optimize'); VACUUM", err);
 
     if (status == ATTUNE_OK) {
         status = query_open(&q, store, "PRAGMA wal_checkpoint(TRUNCATE)", err);

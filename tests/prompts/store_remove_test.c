@@ -1,6 +1,7 @@
 #include <config.h>
 
-#include <attune/store.h>
+#include <attune/mark.h>
+#include <attune/upkeep.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,6 +104,137 @@ static void no_byte_of_a_removed_run_is_left(void **state)
     whole();
 }
 
+/* A word has no common beginning with any other, so that an index that stores what words share once
+ * has it whole, too. */
+static void make_word(char out[16], int i)
+{
+    snprintf(out, 16, "%c%cqxj%dz", 'a' + i % 26, 'a' + i / 26 % 26, i);
+}
+
+/* Notes, tags and words of the index go like texts do, and so does a note that was replaced. */
+static void no_word_is_left_in_an_index(void **state)
+{
+    struct attune_store *store = made_store(path, ATTUNE_STORE_WRITE);
+    struct attune_error err;
+    char prompt[16], note[16], tag[16], old[16], steps[16];
+
+    for (int i = 0; i < 40; i++) {
+        const struct attune_place place = {.run = i + 1},
+                                  step = {.run = i + 1, .at_step = true, .step = 3};
+
+        make_word(prompt, i * 5);
+        make_word(note, i * 5 + 1);
+        make_word(tag, i * 5 + 2);
+        make_word(old, i * 5 + 3);
+        make_word(steps, i * 5 + 4);
+        made_run(store, "s", prompt, (uint64_t)i + 1, 5, ATTUNE_STOP_LENGTH, "x");
+        assert_int_equal(attune_store_mark(store, &place, ATTUNE_MARK_NOTE, old, true, &err), 0);
+        assert_int_equal(attune_store_mark(store, &place, ATTUNE_MARK_NOTE, note, true, &err), 0);
+        assert_int_equal(attune_store_mark(store, &place, ATTUNE_MARK_TAG, tag, true, &err), 0);
+        assert_int_equal(attune_store_mark(store, &step, ATTUNE_MARK_NOTE, steps, true, &err), 0);
+    }
+    assert_int_equal(attune_store_remove_run(store, 7, &err), 0);
+    for (int i = 0; i < 200; i++) {
+        char word[16];
+
+        make_word(word, i);
+        assert_int_equal(anywhere(word), i / 5 != 6 && i % 5 != 3);
+    }
+    attune_store_close(store);
+}
+
+static char *export_of(struct attune_store *store, int64_t run)
+{
+    struct attune_error err;
+    char *json;
+    size_t len;
+
+    if (attune_store_export(store, NULL, run, &json, &len, &err)) {
+        fail_msg("%s", err.text);
+    }
+    return json;
+}
+
+/* Runs that share beginnings, forks of forks, the same run twice: whatever goes, the others stay as
+ * they were, and when all are gone nothing is left over. */
+static void random_removals_leave_the_rest_as_it_was(void **state)
+{
+    enum { RUNS = 40 };
+    struct attune_store *store = made_store(path, ATTUNE_STORE_WRITE);
+    struct attune_store_check check;
+    struct attune_store_stats stats;
+    struct attune_error err;
+    char *before[RUNS + 1] = {NULL};
+    int left = RUNS;
+
+    for (int64_t run = 1; run <= RUNS; run++) {
+        uint64_t n = (uint64_t)(attune_rng_uniform(5, (uint64_t)run) * 9) + 1;
+        int64_t of =
+            run > 4 ? (int64_t)(attune_rng_uniform(6, (uint64_t)run) * (double)(run - 1)) : 0;
+
+        if (of) { /* the ids of the origin, some of its steps, two tokens put in */
+            struct attune_run_record origin, fork = made_record("s", "");
+            struct attune_step *steps;
+            attune_token ids[512];
+            size_t n_steps;
+
+            assert_int_equal(attune_store_load_run(store, of, &origin, &err), 0);
+            assert_int_equal(attune_store_load_steps(store, of, &steps, &n_steps, &err), 0);
+            fork.fork_of = of;
+            fork.fork_steps = n_steps / 2;
+            memcpy(ids, origin.prompt_ids, origin.n_prompt * sizeof *ids);
+            for (size_t i = 0; i < fork.fork_steps; i++) {
+                ids[origin.n_prompt + i] = steps[i].id;
+            }
+            fork.n_prompt = origin.n_prompt + fork.fork_steps + 2;
+            ids[fork.n_prompt - 2] = ids[fork.n_prompt - 1] = (attune_token)(run % 3);
+            fork.prompt_ids = ids;
+            fork.prompt_text = NULL;
+            assert_int_equal(attune_store_begin_run(store, &fork, &err), 0);
+            assert_int_equal(fork.id, run);
+            for (uint64_t i = 0; i < n; i++) {
+                const struct attune_step step = made_step((uint64_t)(run % 3), i);
+
+                assert_int_equal(attune_store_add_step(store, run, &step, &err), 0);
+            }
+            assert_int_equal(attune_store_end_run(store, run, ATTUNE_STOP_LENGTH, "", 0, &err), 0);
+            free(fork.created);
+            free(steps);
+            attune_run_record_done(&origin);
+        } else {
+            made_run(store, "s", "shared", (uint64_t)(run % 3), n, ATTUNE_STOP_LENGTH, "out");
+        }
+    }
+    for (int64_t run = 1; run <= RUNS; run++) {
+        before[run] = export_of(store, run);
+    }
+    for (uint64_t draw = 0; left > 0; draw++) {
+        int64_t run = 1 + (int64_t)(attune_rng_uniform(7, draw) * RUNS);
+
+        if (!before[run]) {
+            continue;
+        }
+        assert_int_equal(attune_store_remove_run(store, run, &err), 0);
+        free(before[run]);
+        before[run] = NULL;
+        left--;
+        assert_int_equal(attune_store_check(&check, store, NULL, &err), 0);
+        assert_int_equal(check.n_problems, 0);
+        attune_store_check_done(&check);
+        for (int64_t other = 1; other <= RUNS && left % 5 == 0; other++) {
+            if (before[other]) {
+                char *after = export_of(store, other);
+
+                assert_string_equal(after, before[other]);
+                free(after);
+            }
+        }
+    }
+    assert_int_equal(attune_store_stats(&stats, store, &err), 0);
+    assert_int_equal(stats.nodes + stats.texts + stats.steps + stats.runs + stats.sessions, 0);
+    attune_store_close(store);
+}
+
 static void what_others_need_stays(void **state)
 {
     struct attune_store *store = made_store(path, ATTUNE_STORE_WRITE);
@@ -147,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_byte_of_a_removed_run_is_left, fresh, fresh),
+        cmocka_unit_test_setup_teardown(no_word_is_left_in_an_index, fresh, fresh),
+        cmocka_unit_test_setup_teardown(random_removals_leave_the_rest_as_it_was, fresh, fresh),
         cmocka_unit_test_setup_teardown(what_others_need_stays, fresh, fresh),
     };
     return cmocka_run_group_tests_name("store_remove", tests, NULL, NULL);
