@@ -120,7 +120,7 @@ static int hash_node(uint8_t hash[STORE_HASH], const struct query *q, struct att
     const enum node_kind kind = (enum node_kind)query_get_int(q, NODE_KIND);
     struct attune_step step;
     size_t len, n;
-    const void *bytes = query_get_bytes(q, NODE_PARENT_HASH, &len);
+    const void *bytes = query_get_bytes(q, NODE_PARENT_HASH, &len), *tokens;
     int status;
 
     memcpy(parent, bytes, len < STORE_HASH ? len : STORE_HASH);
@@ -130,9 +130,9 @@ static int hash_node(uint8_t hash[STORE_HASH], const struct query *q, struct att
         status = store_read_step(&step, q, NODE_FIRST, err);
         return status == ATTUNE_OK ? store_hash_step(hash, parent, chain, &step, err) : status;
     }
-    bytes = query_get_bytes(q, NODE_TOKENS, &n);
-    return store_hash_given(hash, parent, kind, bytes, n / sizeof(attune_token),
-                            query_get_bytes(q, NODE_BYTES, &len), len, err);
+    tokens = query_get_bytes(q, NODE_TOKENS, &n);
+    bytes = query_get_bytes(q, NODE_BYTES, &len);
+    return store_hash_given(hash, parent, kind, tokens, n / sizeof(attune_token), bytes, len, err);
 }
 
 static int check_node(struct attune_store_check *check, const struct query *q,

@@ -195,6 +195,37 @@ static int load_read(struct attune_store *store, struct attune_run_record *out, 
     return status;
 }
 
+/* Whose steps, or else whose prompt, stand before what a fork added. */
+static int load_origin(struct attune_store *store, struct attune_run_record *out, int64_t base,
+                       struct attune_error *err)
+{
+    static const char sql[] =
+        "WITH RECURSIVE up (id, d) AS (SELECT ?1, 0 UNION ALL SELECT node.parent, d + 1 FROM node "
+        "JOIN up ON node.id = up.id WHERE node.parent IS NOT NULL) "
+        "SELECT run_step.run, run_step.i + 1, d FROM up JOIN run_step ON run_step.node = up.id "
+        "WHERE "
+        "run_step.run <> ?2 UNION ALL SELECT run.id, 0, d FROM up JOIN run ON run.base = up.id "
+        "WHERE "
+        "d > 0 AND run.id <> ?2 ORDER BY 3, 1 LIMIT 1";
+    struct query q;
+    int status, got;
+
+    if (out->n_inherited == 0) {
+        return ATTUNE_OK;
+    }
+    status = query_open(&q, store, sql, err);
+    if (status == ATTUNE_OK) {
+        query_int(&q, base);
+        query_int(&q, out->id);
+        got = query_step(&q, err);
+        out->fork_of = got > 0 ? query_get_int(&q, 0) : 0;
+        out->fork_steps = got > 0 ? (size_t)query_get_int(&q, 1) : 0;
+        status = got < 0 ? -got : ATTUNE_OK;
+    }
+    query_close(&q);
+    return status;
+}
+
 /* What a run that was cut off had said so far. */
 static int load_unfinished(struct attune_store *store, struct attune_run_record *out,
                            struct attune_error *err)
@@ -238,6 +269,9 @@ int attune_store_load_run(struct attune_store *store, int64_t run, struct attune
     status = load_row(store, out, &base, &prompt, err);
     if (status == ATTUNE_OK) {
         status = load_read(store, out, base, &prompt, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = load_origin(store, out, base, err);
     }
     if (status == ATTUNE_OK) {
         status = load_stops(store, out, err);

@@ -116,6 +116,8 @@ void cli_context_done(struct cli_context *c);
 /* The chain that the sampling flags describe, and the options of a generation with its seed (a fresh one
  * if none is given). Exit statuses, the line printed. */
 int cli_chain(struct cli *cli, struct attune_chain **out);
+/* The same on top of a chain that is given as text. */
+int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out);
 int cli_generate_options(struct cli *cli, struct attune_generate_options *out);
 void cli_generate_options_done(struct attune_generate_options *options);
 

@@ -36,7 +36,8 @@ static int set_knob(struct cli *cli, struct attune_chain *chain, const struct at
 {
     struct attune_error err;
     char flag[64];
-    double value = param->off;
+    const double before = attune_chain_get(chain, param->name);
+    double value = before;
     int status;
 
     flag_name(flag, sizeof flag, param->name);
@@ -50,9 +51,10 @@ static int set_knob(struct cli *cli, struct attune_chain *chain, const struct at
     if (attune_chain_set(chain, param->name, value, &err) != ATTUNE_OK) {
         return cli_wrong(cli, "%s", err.text);
     }
-    if (value != param->off && !has_stage(chain, param->stage)) {
+    if (value != before && value != param->off && !has_stage(chain, param->stage)) {
         return cli_wrong(cli, "--%s %g does nothing: the stage %s is not in --order %s", flag,
-                         value, param->stage, cli_value(cli, "order"));
+                         value, param->stage,
+                         cli_value(cli, "order") ? cli_value(cli, "order") : "of the saved run");
     }
     return CLI_OK;
 }
@@ -90,13 +92,18 @@ static int set_biases(struct cli *cli, struct attune_chain *chain, const char *l
 
 int cli_chain(struct cli *cli, struct attune_chain **out)
 {
+    return cli_chain_from(cli, "", out);
+}
+
+int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out)
+{
     const char *order = cli_value(cli, "order");
     struct attune_chain *chain = NULL;
     struct attune_error err;
     int status = CLI_OK;
 
     *out = NULL;
-    if (attune_chain_new(&chain, &err) != ATTUNE_OK) {
+    if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
         return cli_fail(cli, &err);
     }
     if (order && attune_chain_order(chain, order, &err) != ATTUNE_OK) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cli_store_path(struct cli *cli, char **out, struct attune_error *err)
 {
@@ -110,6 +111,38 @@ int cli_load_runs(struct attune_store *store, const char *id, struct attune_run_
     return status;
 }
 
+int cli_open_recorded(struct cli *cli, struct attune_model **out, const struct attune_run_record *r,
+                      struct attune_error *err)
+{
+    const char *base = strrchr(r->model_path, '/');
+    char *found = NULL, *name;
+    int status;
+
+    *out = NULL;
+    if (cli_value(cli, "model")) {
+        return cli_open_model(cli, out, err);
+    }
+    if (*r->model_path && access(r->model_path, F_OK) == 0) {
+        return attune_model_open(out, r->model_path, NULL, &cli->progress, err);
+    }
+    name = strdup(base ? base + 1 : r->model_path);
+    if (!name) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    status = *name ? attune_library_find(&found, "models", name, NULL) : ATTUNE_NOT_FOUND;
+    if (status == ATTUNE_OK) {
+        cli_note(cli, "run %lld: its model %s is gone; taking %s", (long long)r->id, r->model_path,
+                 found);
+        status = attune_model_open(out, found, NULL, &cli->progress, err);
+    } else {
+        attune_error_set(err, status, 0, "run %lld: its model %s is gone: name it with -m",
+                         (long long)r->id, r->model_path);
+    }
+    free(name);
+    free(found);
+    return status;
+}
+
 static json_t *of_string(const char *string)
 {
     return cli_json_text(string, strlen(string));
@@ -177,6 +210,14 @@ static json_t *of_step(const struct attune_step *step, bool all)
         add_evidence(object, step);
     }
     return object;
+}
+
+/* {run, steps} that a fork goes on from; null for what begins by itself. */
+static json_t *of_fork(const struct attune_run_record *r)
+{
+    return r->fork_of ? json_pack("{s:I, s:I}", "run", (json_int_t)r->fork_of, "steps",
+                                  (json_int_t)r->fork_steps)
+                      : json_null();
 }
 
 static void add_details(json_t *object, const struct attune_run_record *r)
@@ -274,14 +315,14 @@ json_t *cli_json_marks(const struct attune_mark *marks, size_t n)
 
 json_t *cli_json_row(const struct attune_run_record *r)
 {
-    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o}", "run",
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "run",
                      (json_int_t)r->id, "session", of_string(r->session), "created",
                      of_string(r->created), "model", of_string(r->model_name), "chain",
                      of_string(r->chain), "seed", (json_int_t)r->seed, "steps",
                      (json_int_t)r->n_steps, "stop_reason", attune_stop_text(r->stop), "prompt",
                      cli_json_text(r->prompt_text, r->prompt_text_len), "text",
                      cli_json_text(r->output, r->output_len), "tags", cli_json_words(r->tags),
-                     "note", of_string(r->note));
+                     "note", of_string(r->note), "fork", of_fork(r));
 }
 
 void cli_print_line(struct cli *cli, const char *bytes, size_t len, size_t width)

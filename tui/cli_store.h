@@ -23,6 +23,10 @@ struct attune_place cli_place(const char *id);
 int cli_load_runs(struct attune_store *store, const char *id, struct attune_run_record **out,
                   size_t *n, struct attune_error *err);
 
+/* The model of -m, else the recorded file, else one of its name in the library. */
+int cli_open_recorded(struct cli *cli, struct attune_model **out,
+                      const struct attune_run_record *record, struct attune_error *err);
+
 /* A run as the verb `run` prints it, with its steps; `all` adds what else is known of it and of
  * them. */
 json_t *cli_json_run(struct attune_store *store, const struct attune_run_record *record, bool all,

@@ -3,14 +3,12 @@
 
 #include "cli_store.h"
 
-#include <attune/library.h>
 #include <attune/run.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static const struct cli_option options[] = {
     {"verify", 0, NULL, "compute the steps again with the model and compare them bit by bit"},
@@ -110,39 +108,6 @@ static int play_all(struct replay *replay)
     return status;
 }
 
-/* The model of -m, else the recorded file, else one of its name in the library. */
-static int open_model(struct replay *replay, struct attune_model **out,
-                      const struct attune_run_record *r, struct attune_error *err)
-{
-    struct cli *cli = replay->cli;
-    const char *base = strrchr(r->model_path, '/');
-    char *found = NULL, *name;
-    int status;
-
-    if (cli_value(cli, "model")) {
-        return cli_open_model(cli, out, err);
-    }
-    if (*r->model_path && access(r->model_path, F_OK) == 0) {
-        return attune_model_open(out, r->model_path, NULL, &cli->progress, err);
-    }
-    name = strdup(base ? base + 1 : r->model_path);
-    if (!name) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-    }
-    status = *name ? attune_library_find(&found, "models", name, NULL) : ATTUNE_NOT_FOUND;
-    if (status == ATTUNE_OK) {
-        cli_note(cli, "run %lld: its model %s is gone; checking with %s", (long long)r->id,
-                 r->model_path, found);
-        status = attune_model_open(out, found, NULL, &cli->progress, err);
-    } else {
-        attune_error_set(err, status, 0, "run %lld: its model %s is gone: name it with -m",
-                         (long long)r->id, r->model_path);
-    }
-    free(name);
-    free(found);
-    return status;
-}
-
 static json_t *of_verdict(const struct attune_verdict *v)
 {
     return json_pack("{s:I, s:b, s:I, s:o, s:o, s:b, s:b, s:b, s:s}", "steps", (json_int_t)v->steps,
@@ -205,7 +170,7 @@ static int verify_all(struct replay *replay)
                        !cli_value(cli, "model"))) {
             attune_model_close(model);
             model = NULL;
-            status = open_model(replay, &model, r, &err);
+            status = cli_open_recorded(cli, &model, r, &err);
         }
         if (status == ATTUNE_OK) {
             status = attune_replay_verify(&one, replay->store, r->id, model, (int)threads,

@@ -1,9 +1,8 @@
 /* run: generate from a prompt, one sample or several, streamed, and recorded if asked. */
 #include <config.h>
 
-#include "cli.h"
+#include "cli_fork.h"
 
-#include <attune/library.h>
 #include <attune/run.h>
 
 #include <inttypes.h>
@@ -16,8 +15,9 @@ struct sample { /* one generation of the verb */
     const struct cli_context *source;
     const struct attune_chain *chain;
     const struct attune_generate_options *generate;
-    struct attune_store *store; /* or NULL */
-    const char *session;        /* or NULL */
+    struct attune_store *store;  /* or NULL */
+    const char *session;         /* or NULL */
+    const struct cli_fork *fork; /* or NULL */
     struct attune_run *run;
     json_t *steps; /* of --json */
     size_t n_steps, printed;
@@ -118,6 +118,11 @@ static json_t *summary(struct sample *s)
     }
     free(chain);
     json_object_set_new(out, "prompt_ids", ids);
+    if (s->fork) {
+        json_object_set_new(out, "fork",
+                            json_pack("{s:I, s:I}", "run", (json_int_t)s->fork->origin.id, "steps",
+                                      (json_int_t)s->fork->kept));
+    }
     if (s->stream) {
         json_object_set_new(out, "n_steps", json_integer((json_int_t)s->n_steps));
     } else {
@@ -135,12 +140,15 @@ static int generate(struct sample *s, json_t **out, struct attune_error *err)
 {
     struct attune_run_options options = {
         .session = s->session,
-        .text = cli_has(s->cli, "ids") ? NULL : s->source->prompt.text,
+        .prompt = s->fork ? s->fork->prompt : NULL,
+        .text = cli_has(s->cli, "ids") || s->fork ? NULL : s->source->prompt.text,
         .text_len = s->source->prompt.text_len,
         .ids = s->source->prompt.ids,
         .n = s->source->prompt.n,
         .decoder_ids = s->source->decoder_ids,
         .n_decoder = s->source->n_decoder,
+        .fork_of = s->fork ? s->fork->origin.id : 0,
+        .fork_steps = s->fork ? s->fork->kept : 0,
         .fast = cli_has(s->cli, "fast"),
         .generate = *s->generate,
     };
@@ -149,7 +157,8 @@ static int generate(struct sample *s, json_t **out, struct attune_error *err)
                                   &s->cli->progress, err);
     int more = 1;
 
-    if (status == ATTUNE_OK && !s->cli->json && !s->stream && !cli_has(s->cli, "seed")) {
+    if (status == ATTUNE_OK && !s->cli->json && !s->stream && !s->fork &&
+        !cli_has(s->cli, "seed")) {
         cli_note(s->cli, "seed %" PRIu64, s->generate->seed);
     }
     while (status == ATTUNE_OK && more > 0) {
@@ -223,68 +232,76 @@ static int run_samples(struct cli *cli, struct sample *s, struct attune_generate
     return interrupted(cli) ? CLI_INTERRUPTED : printed;
 }
 
-static int open_store(struct cli *cli, struct attune_store **out, struct attune_error *err)
+/* What is run: model, ids and a context; of a fork from the store, else from the flags. */
+static int prepare(struct cli *cli, struct sample *s, struct cli_context *source,
+                   struct cli_fork *fork, struct attune_generate_options *generate,
+                   struct attune_error *err)
 {
-    const char *given = cli_value(cli, "db");
-    char *path = NULL;
-    int status = ATTUNE_OK;
+    const struct attune_context_options options = {.no_queries = true};
+    int status;
 
-    if (!given) {
-        status = attune_library_db_path(&path, err);
+    if (!cli_has(cli, "fork")) {
+        status = cli_open_context(cli, source, options, generate->max_tokens, false, err);
+        if (status == ATTUNE_OK && s->session) {
+            status = cli_open_store(cli, &s->store, ATTUNE_STORE_WRITE, err);
+        }
+        return status;
+    }
+    status = cli_open_store(cli, &s->store, ATTUNE_STORE_WRITE, err);
+    if (status == ATTUNE_OK) {
+        status = cli_fork_open(fork, cli, s->store, source, &generate->max_tokens, err);
     }
     if (status == ATTUNE_OK) {
-        status = attune_store_open(out, given ? given : path, ATTUNE_STORE_WRITE, err);
+        s->fork = fork;
+        s->session = s->session ? s->session : fork->origin.session;
+        cli_fork_options(fork, cli, generate);
     }
-    free(path);
     return status;
 }
 
 static int run(struct cli *cli)
 {
-    struct attune_context_options options = {.no_queries = true};
     struct attune_generate_options generate_options = {0};
     struct attune_chain *chain = NULL;
-    struct attune_store *store = NULL;
     struct cli_context source = {0};
+    struct cli_fork fork = {{0}};
     struct attune_error err = {0};
+    struct sample s = {.cli = cli,
+                       .source = &source,
+                       .generate = &generate_options,
+                       .session = cli_value(cli, "save"),
+                       .stream = cli_has(cli, "stream")};
     long n_samples = 1;
-    int exit_status = cli_long(cli, "samples", 1, INT_MAX, &n_samples), status;
+    int exit_status = cli_long(cli, "samples", 1, INT_MAX, &n_samples);
 
     if (exit_status == CLI_OK && (cli_has(cli, "type-ids") || cli_has(cli, "mask"))) {
         exit_status =
             cli_wrong(cli, "run: --type-ids and --mask are for encoders, which do not generate");
     }
+    if (exit_status == CLI_OK && cli_has(cli, "token") && !cli_has(cli, "fork")) {
+        exit_status = cli_wrong(cli, "run: --token goes with --fork RUN:STEP");
+    }
     if (exit_status == CLI_OK) {
-        exit_status = cli_chain(cli, &chain);
+        exit_status = cli_chain(cli, &chain); /* wrong flags before a model is opened */
     }
     if (exit_status == CLI_OK) {
         exit_status = cli_generate_options(cli, &generate_options);
     }
-    if (exit_status != CLI_OK) {
-        goto done;
-    }
-    status = cli_open_context(cli, &source, options, generate_options.max_tokens, false, &err);
-    if (status == ATTUNE_OK && cli_has(cli, "save")) {
-        status = open_store(cli, &store, &err);
-    }
-    if (status == ATTUNE_OK) {
-        struct sample s = {.cli = cli,
-                           .source = &source,
-                           .chain = chain,
-                           .generate = &generate_options,
-                           .store = store,
-                           .session = cli_value(cli, "save"),
-                           .stream = cli_has(cli, "stream")};
-
-        exit_status = run_samples(cli, &s, &generate_options, n_samples, &err);
-    } else {
+    if (exit_status == CLI_OK && prepare(cli, &s, &source, &fork, &generate_options, &err)) {
         exit_status = cli_fail(cli, &err);
     }
-
-done:
-    attune_store_close(store);
+    if (exit_status == CLI_OK && s.fork) {
+        attune_chain_free(chain);
+        exit_status = cli_chain_from(cli, fork.origin.chain, &chain);
+    }
+    if (exit_status == CLI_OK) {
+        s.chain = chain;
+        exit_status = run_samples(cli, &s, &generate_options, n_samples, &err);
+    }
+    attune_store_close(s.store);
     cli_context_done(&source);
     cli_generate_options_done(&generate_options);
+    cli_fork_done(&fork);
     attune_chain_free(chain);
     return exit_status;
 }
@@ -293,6 +310,10 @@ static const struct cli_option options[] = {
     {"stream", 0, NULL, "one JSON object a step, then one for the whole"},
     {"save", 0, "NAME", "record the run in this session of the database"},
     {"samples", 0, "N", "so many runs, each with the next seed"},
+    {"fork", 0, "RUN:STEP",
+     "go on from a saved run: its steps before STEP are kept, what no flag says is as it was "
+     "there"},
+    {"token", 0, "ID", "with --fork: this token is taken for STEP"},
     {NULL, 0, NULL, NULL},
 };
 

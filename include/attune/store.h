@@ -37,8 +37,9 @@ struct attune_run_record {
     size_t n_prompt;
     attune_token *decoder_ids; /* the decoder's side of an encoder-decoder; else NULL */
     size_t n_decoder;
-    int64_t fork_of;    /* writing: the run whose beginning this one goes on from, or 0 */
-    size_t fork_steps;  /* writing: how many of its steps follow its prompt in the ids */
+    int64_t fork_of;    /* the run whose beginning this one goes on from, or 0; reading: the first
+                           that made what was taken over */
+    size_t fork_steps;  /* how many of its steps follow its prompt in the ids */
     size_t n_inherited; /* reading: of the ids read, those at the end that a fork brought */
     char *chain;        /* text form */
     uint64_t seed, first_step;

@@ -31,7 +31,7 @@ generate() { # generate SESSION SEED: what it printed is in SESSION.json
 steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
     s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
 
-echo "1..17"
+echo "1..29"
 generate story 7; ok "a run is saved" $?
 try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
     replay story --verify --json
@@ -47,6 +47,21 @@ try 0 '"equal":true' diff story story --json --exit-code
 try 3 'seed               7  |  8' diff story other --exit-code
 try 0 '"same_prompt":true' diff 1 2 --json
 try 1 'no run 77' diff 1 77
+
+# Forks: what no flag says is as it was; the same draws make the same steps; every branch proves.
+try 0 '"fork":{"run":1,"steps":8}' run --fork 1:8 --json
+try 0 '"steps":12,"identical":true' replay 3 --verify --json
+try 0 '"same_tokens":12' diff 1 3 --json
+try 0 '"prompt_ids"' run --fork 1:8 --token 77 --json
+try 0 '"identical":true' replay 4 --verify --json
+try 0 '"identical":true' replay story --verify --json
+try 0 '|- after step 8 of 1' show story
+try 0 'fork       of run 1 behind 8 of its steps' show 4
+try 1 'none to fork at 21' run --fork 1:21
+try 1 '--fork wants RUN:STEP' run --fork 1
+try 2 '--token goes with --fork' run -p x --token 3
+steps=$("$ATTUNE_BIN" db stats --json | sed 's/.*"steps":\([0-9]*\),"nodes":\([0-9]*\).*/\1 \2/')
+[ "$steps" = "63 53" ]; ok "a fork that draws the same keeps no step twice: $steps" $?
 
 # The same name, other weights.
 cp "$ATTUNE_GOLDEN/gguf/llama-q8_0/model.gguf" "$model"

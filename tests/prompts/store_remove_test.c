@@ -176,7 +176,8 @@ static void random_removals_leave_the_rest_as_it_was(void **state)
             struct attune_run_record origin, fork = made_record("s", "");
             struct attune_step *steps;
             attune_token ids[512];
-            size_t n_steps;
+            size_t n_steps, len;
+            char *prompt;
 
             assert_int_equal(attune_store_load_run(store, of, &origin, &err), 0);
             assert_int_equal(attune_store_load_steps(store, of, &steps, &n_steps, &err), 0);
@@ -189,7 +190,15 @@ static void random_removals_leave_the_rest_as_it_was(void **state)
             fork.n_prompt = origin.n_prompt + fork.fork_steps + 2;
             ids[fork.n_prompt - 2] = ids[fork.n_prompt - 1] = (attune_token)(run % 3);
             fork.prompt_ids = ids;
-            fork.prompt_text = NULL;
+            prompt = malloc(origin.prompt_text_len + n_steps * ATTUNE_STEP_BYTES + 8);
+            memcpy(prompt, origin.prompt_text, len = origin.prompt_text_len);
+            for (size_t i = 0; i < fork.fork_steps; i++) {
+                memcpy(prompt + len, steps[i].bytes, steps[i].n_bytes);
+                len += steps[i].n_bytes;
+            }
+            memcpy(prompt + len, " put in", 7);
+            fork.prompt_text = prompt;
+            fork.prompt_text_len = len + 7;
             assert_int_equal(attune_store_begin_run(store, &fork, &err), 0);
             assert_int_equal(fork.id, run);
             for (uint64_t i = 0; i < n; i++) {
@@ -199,6 +208,7 @@ static void random_removals_leave_the_rest_as_it_was(void **state)
             }
             assert_int_equal(attune_store_end_run(store, run, ATTUNE_STOP_LENGTH, "", 0, &err), 0);
             free(fork.created);
+            free(prompt);
             free(steps);
             attune_run_record_done(&origin);
         } else {
