@@ -206,6 +206,26 @@ void attune_head_separators(uint8_t *out, const struct attune_tokenizer *tk,
     }
 }
 
+void attune_head_sinks(uint8_t *out, const struct attune_tokenizer *tk, const attune_token *ids,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = i == 0 || (tk && attune_token_kind(tk, ids[i]) == ATTUNE_TOKEN_SPECIAL);
+    }
+}
+
+const attune_token *attune_attention_tokens(const struct attune_context *ctx,
+                                            enum attune_stack kind, bool queries, size_t *n)
+{
+    const attune_token *encoder = attune_context_encoder_tokens(ctx, n);
+
+    if (*n > 0 && (kind == ATTUNE_STACK_ENCODER || (kind == ATTUNE_STACK_CROSS && !queries))) {
+        return encoder;
+    }
+    *n = attune_context_length(ctx);
+    return attune_context_tokens(ctx);
+}
+
 bool attune_attention_is_causal(const struct attune_model *model, enum attune_stack kind)
 {
     return kind == ATTUNE_STACK_DECODER ||

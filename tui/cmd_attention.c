@@ -38,31 +38,6 @@ static int find_kind(const char *name, enum attune_stack *out, struct attune_err
                 : ATTUNE_OK;
 }
 
-/* What stands on a side of a map: cross-attention looks from the decoder's tokens at the encoder's.
- */
-static int fill_axis(struct map_axis *axis, const struct cli_context *c, enum attune_stack kind,
-                     bool queries, size_t n)
-{
-    bool decoder = kind == ATTUNE_STACK_DECODER || (kind == ATTUNE_STACK_CROSS && queries);
-
-    return map_axis_fill(axis, n, attune_model_tokenizer(c->model),
-                         decoder ? c->decoder_ids : c->prompt.ids,
-                         decoder ? c->n_decoder : c->prompt.n);
-}
-
-static uint8_t *find_sinks(const struct cli_context *c, const struct map *m)
-{
-    uint8_t *sinks = calloc(m->shape.n_keys + 1, 1);
-
-    for (size_t k = 0; sinks && m->kind != ATTUNE_STACK_DECODER && k < m->shape.n_keys; k++) {
-        const struct attune_tokenizer *tk = attune_model_tokenizer(c->model);
-
-        sinks[k] = k == 0 || (tk && k < c->prompt.n &&
-                              attune_token_kind(tk, c->prompt.ids[k]) == ATTUNE_TOKEN_SPECIAL);
-    }
-    return sinks;
-}
-
 static int open_map(struct cli *cli, struct map *m, const struct cli_context *c,
                     struct attune_error *err)
 {
@@ -83,10 +58,6 @@ static int open_map(struct cli *cli, struct map *m, const struct cli_context *c,
         return attune_error_set(err, ATTUNE_ARGUMENT, 0, "%s %s: see attune attention --help",
                                 m->scale == SCALE_COUNT ? "--scale" : "--ramp",
                                 m->scale == SCALE_COUNT ? scale : ramp);
-    }
-    if (fill_axis(&m->queries, c, kind, true, m->shape.n_queries) != ATTUNE_OK ||
-        fill_axis(&m->keys, c, kind, false, m->shape.n_keys) != ATTUNE_OK) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
     return ATTUNE_OK;
 }
@@ -220,25 +191,22 @@ static int check_usage(struct cli *cli, long *layer, long *head)
     return CLI_OK;
 }
 
-static int answer(struct cli *cli, const struct cli_context *c, struct map *m,
-                  struct attune_error *err)
+static int answer(struct cli *cli, struct map *m, struct attune_error *err)
 {
     const char *path = cli_value(cli, "output");
-    uint8_t *sinks = NULL;
-    int status;
+    int status = ATTUNE_OK;
 
     if (cli_has(cli, "scores")) {
         return list_scores(cli, m, err);
     }
     if (cli_has(cli, "no-sinks")) {
-        sinks = find_sinks(c, m);
-        m->left_out = sinks;
+        status = map_hide_sinks(m, err);
     }
-    status = path ? map_write(m, path, cli_has(cli, "all"), err)
-                  : map_find(cli->json ? "x.json" : "x.txt")->write(m, cli->out, err);
-    m->left_out = NULL;
-    free(sinks);
-    return status;
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    return path ? map_write(m, path, cli_has(cli, "all"), err)
+                : map_find(cli->json ? "x.json" : "x.txt")->write(m, cli->out, err);
 }
 
 static int run(struct cli *cli)
@@ -259,7 +227,7 @@ static int run(struct cli *cli)
     if (status == ATTUNE_OK) {
         m.layer = (int)layer;
         m.head = (int)head;
-        status = answer(cli, &c, &m, &err);
+        status = answer(cli, &m, &err);
     }
     if (status != ATTUNE_OK) {
         status = cli_fail(cli, &err);

@@ -44,27 +44,33 @@ int map_axis_set(struct map_axis *axis, size_t i, const char *bytes, size_t len)
     return ATTUNE_OK;
 }
 
-int map_axis_fill(struct map_axis *axis, size_t n, const struct attune_tokenizer *tk,
-                  const attune_token *ids, size_t n_ids)
+/* Bytes of a token, or its spelling where it stands for none. */
+static int set_token(struct map_axis *axis, size_t i, const struct attune_tokenizer *tk,
+                     attune_token id)
 {
+    char bytes[256];
+    const char *piece = tk ? attune_token_piece(tk, id) : NULL;
+    size_t len = 0;
+
+    if (tk && attune_token_kind(tk, id) != ATTUNE_TOKEN_SPECIAL) {
+        len = attune_token_bytes(tk, id, bytes, sizeof bytes);
+    }
+    if (len == 0) {
+        len = piece && *piece ? (size_t)snprintf(bytes, sizeof bytes, "%s", piece)
+                              : (size_t)snprintf(bytes, sizeof bytes, "#%d", (int)id);
+    }
+    return map_axis_set(axis, i, bytes, len < sizeof bytes ? len : sizeof bytes - 1);
+}
+
+static int fill_axis(struct map *m, struct map_axis *axis, bool queries)
+{
+    const struct attune_tokenizer *tk = attune_model_tokenizer(attune_context_model(m->ctx));
+    size_t n;
+    const attune_token *ids = attune_attention_tokens(m->ctx, m->kind, queries, &n);
     int status = map_axis_init(axis, n);
 
     for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
-        char bytes[256];
-        const char *piece = tk && i < n_ids ? attune_token_piece(tk, ids[i]) : NULL;
-        size_t len = 0;
-
-        if (tk && i < n_ids && attune_token_kind(tk, ids[i]) != ATTUNE_TOKEN_SPECIAL) {
-            len = attune_token_bytes(tk, ids[i], bytes, sizeof bytes);
-        }
-        if (len == 0 && piece) {
-            len = (size_t)snprintf(bytes, sizeof bytes, "%s", piece);
-        }
-        if (len == 0) {
-            len = i < n_ids ? (size_t)snprintf(bytes, sizeof bytes, "#%d", (int)ids[i])
-                            : (size_t)snprintf(bytes, sizeof bytes, "#");
-        }
-        status = map_axis_set(axis, i, bytes, len < sizeof bytes ? len : sizeof bytes - 1);
+        status = set_token(axis, i, tk, ids[i]);
     }
     return status;
 }
@@ -143,13 +149,31 @@ int map_open(struct map *m, struct attune_context *ctx, enum attune_stack kind,
     if (status == ATTUNE_OK && (m->q1 == 0 || m->k1 == 0)) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0, "there are no tokens to look at");
     }
+    if (status == ATTUNE_OK && (fill_axis(m, &m->queries, true) != ATTUNE_OK ||
+                                fill_axis(m, &m->keys, false) != ATTUNE_OK)) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
     return status;
+}
+
+int map_hide_sinks(struct map *m, struct attune_error *err)
+{
+    size_t n;
+    const attune_token *ids = attune_attention_tokens(m->ctx, m->kind, false, &n);
+
+    m->left_out = malloc(n + 1);
+    if (!m->left_out) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    attune_head_sinks(m->left_out, attune_model_tokenizer(attune_context_model(m->ctx)), ids, n);
+    return ATTUNE_OK;
 }
 
 void map_done(struct map *m)
 {
     map_axis_done(&m->queries);
     map_axis_done(&m->keys);
+    free(m->left_out);
     free(m->block.rows);
     *m = (struct map){0};
 }
@@ -195,9 +219,9 @@ int map_pool(struct map *m, int layer, int head, int most, float **cells, int *r
              struct attune_head *scores, struct attune_error *err)
 {
     const struct attune_tokenizer *tk = attune_model_tokenizer(attune_context_model(m->ctx));
-    bool same = scores && m->kind != ATTUNE_STACK_CROSS && m->kind != ATTUNE_STACK_DECODER;
-    const attune_token *ids = same ? attune_context_tokens(m->ctx) : NULL;
-    uint8_t *separators = same ? malloc(m->shape.n_keys + 1) : NULL;
+    size_t n;
+    const attune_token *ids = attune_attention_tokens(m->ctx, m->kind, false, &n);
+    uint8_t *separators = malloc(n + 1);
     struct attune_head_text text = {ids, separators, m->left_out};
     struct attune_head_window w = {.kind = m->kind,
                                    .layer = layer,
@@ -211,13 +235,11 @@ int map_pool(struct map *m, int layer, int head, int most, float **cells, int *r
     w.rows = *rows = least(m->q1 - m->q0, most);
     w.cols = *cols = least(m->k1 - m->k0, most);
     *cells = malloc((size_t)w.rows * (size_t)w.cols * sizeof **cells);
-    if (!*cells || (same && !separators)) {
+    if (!*cells || !separators) {
         status = attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
         goto out;
     }
-    if (separators) {
-        attune_head_separators(separators, tk, ids, m->shape.n_keys);
-    }
+    attune_head_separators(separators, tk, ids, n);
     status = attune_head_read(scores, *cells, m->ctx, &w, &text, m->progress, err);
 out:
     free(separators);

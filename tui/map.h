@@ -22,10 +22,6 @@ struct map_axis { /* what stands on one side */
 };
 int map_axis_init(struct map_axis *axis, size_t n); /* 0 or ATTUNE_MEMORY; labels are "" */
 int map_axis_set(struct map_axis *axis, size_t i, const char *bytes, size_t len);
-/* Labels of ids: their bytes, special tokens by their spelling; "#7" without a tokenizer. ids may
- * hold fewer or more than n: the rest is "#". */
-int map_axis_fill(struct map_axis *axis, size_t n, const struct attune_tokenizer *tk,
-                  const attune_token *ids, size_t n_ids);
 void map_axis_done(struct map_axis *axis);
 
 struct map {
@@ -36,7 +32,7 @@ struct map {
     struct attune_attention_shape shape;
     struct map_axis queries, keys; /* all of them, whatever the window */
     size_t q0, q1, k0, k1;         /* the window that is written */
-    const uint8_t *left_out;       /* [n_keys] sinks that no picture shows, or NULL */
+    uint8_t *left_out;             /* [n_keys] sinks that no picture shows, or NULL */
     enum attention_scale scale;
     enum ramp ramp;
     struct attune_progress *progress;
@@ -47,9 +43,12 @@ struct map {
     } block;
 };
 
-/* The whole map of layer 0, head 0, linear; labels are set by the caller. */
+/* The whole map of layer 0, head 0, linear, with the tokens of both sides: their bytes, special
+ * ones by their spelling, "#7" without a tokenizer. */
 int map_open(struct map *m, struct attune_context *ctx, enum attune_stack kind,
              struct attune_error *err);
+/* No picture shows the first key and special ones. */
+int map_hide_sinks(struct map *m, struct attune_error *err);
 void map_done(struct map *m);
 
 struct map_ops {

@@ -84,6 +84,14 @@ struct attune_head_text {
 void attune_head_separators(uint8_t *out, const struct attune_tokenizer *tk, const attune_token *ids,
                             size_t n);
 
+/* 1 where a token takes weight that goes nowhere else: the first, and special tokens. */
+void attune_head_sinks(uint8_t *out, const struct attune_tokenizer *tk, const attune_token *ids, size_t n);
+
+/* The ids on a side of a map: [*n], borrowed from the context. Cross-attention looks from the decoder's
+ * tokens at the encoder's. */
+const attune_token *attune_attention_tokens(const struct attune_context *ctx, enum attune_stack kind,
+                                            bool queries, size_t *n);
+
 /* Keys after the query are masked. */
 bool attune_attention_is_causal(const struct attune_model *model, enum attune_stack kind);
 

@@ -16,7 +16,8 @@
 
 #include "golden.h"
 
-static const char *const names[] = {"gguf/gpt2-f32", "hf/llama-gqa-tied", "gguf/bloom-6h-f32"};
+static const char *const names[] = {"gguf/gpt2-f32", "hf/llama-gqa-tied", "gguf/bloom-6h-f32",
+                                    "hf/bert-model", "hf/t5-relu-tied"};
 enum { N_NAMES = sizeof names / sizeof *names, T = 90 };
 
 static void *new_block(size_t bytes)
