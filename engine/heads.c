@@ -81,7 +81,8 @@ static double measure_INDUCTION(const struct row *r)
     double sum = NAN;
 
     for (size_t j = r->before ? r->before[r->q] : none; j != none; j = r->before[j]) {
-        if (j + 1 < r->q) { /* else what followed the copy is the query itself */
+        if (j + 2 <
+            r->q) { /* the token itself and the one before are looked at for other reasons */
             sum = (isnan(sum) ? 0 : sum) + (double)r->w[j + 1];
         }
     }
@@ -93,7 +94,9 @@ static double measure_DUPLICATE(const struct row *r)
     double sum = NAN;
 
     for (size_t j = r->before ? r->before[r->q] : none; j != none; j = r->before[j]) {
-        sum = (isnan(sum) ? 0 : sum) + (double)r->w[j];
+        if (j + 1 < r->q) {
+            sum = (isnan(sum) ? 0 : sum) + (double)r->w[j];
+        }
     }
     return sum;
 }

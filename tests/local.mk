@@ -85,6 +85,7 @@ check_PROGRAMS += \
 	%D%/tui/compose_test \
 	%D%/tui/panel_attention_test \
 	%D%/tui/panel_dist_test \
+	%D%/tui/panel_heads_test \
 	%D%/tui/panel_prompt_test \
 	%D%/tui/panel_run_test \
 	%D%/tui/panel_test \
@@ -120,6 +121,7 @@ noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_attention_test_SOURCES = %D%/tui/panel_attention_test.c $(panel_fixture)
 %C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
+%C%_tui_panel_heads_test_SOURCES = %D%/tui/panel_heads_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
 %C%_tui_panel_run_test_SOURCES = %D%/tui/panel_run_test.c $(panel_fixture)
 %C%_tui_panel_walk_test_SOURCES = %D%/tui/panel_walk_test.c $(panel_fixture)
@@ -149,6 +151,8 @@ EXTRA_DIST += \
 	%D%/screens/bytes.test \
 	%D%/screens/command.test \
 	%D%/screens/dumb.test \
+	%D%/screens/heads.test \
+	%D%/screens/heads-mono.test \
 	%D%/screens/help.test \
 	%D%/screens/keys.test \
 	%D%/screens/mono.test \

@@ -65,6 +65,7 @@ struct attention_map attention_layout(const struct workbench *b, const struct at
         .area = {head, 0, inside.rows - head - attention_foot_rows(inside), inside.cols}};
     struct attention_request *r = &m.request;
 
+    r->kind = look->kind;
     r->layer = look->layer;
     r->head = look->head;
     r->cursor = attention_query(b);
@@ -97,9 +98,7 @@ struct attention_map attention_layout(const struct workbench *b, const struct at
 
 bool attention_same_request(const struct attention_request *a, const struct attention_request *b)
 {
-    return a->layer == b->layer && a->head == b->head && a->q0 == b->q0 && a->q1 == b->q1 &&
-           a->k0 == b->k0 && a->k1 == b->k1 && a->rows == b->rows && a->cols == b->cols &&
-           a->cursor == b->cursor;
+    return bench_same_window(a, b) && a->cursor == b->cursor;
 }
 
 /* ---- the lines around the picture ---- */
@@ -129,12 +128,14 @@ static void draw_heading(const struct workbench *b, const struct attention_look 
 {
     const struct attune_model_info *info = attune_model_info(b->model);
     struct style dim = style_of(c, ROLE_DIM), value = style_of(c, ROLE_VALUE);
+    bool narrow = r.cols < 48;
     int x = canvas_print(c, r, y, 0, dim, "layer ");
 
-    x += canvas_print(c, r, y, x, value, "%d", look->layer + 1);
-    x += canvas_print(c, r, y, x, dim, r.cols < 48 ? "/%d head " : " of %d, head ", info->n_layers);
-    x += canvas_print(c, r, y, x, value, "%d", look->head + 1);
-    x += canvas_print(c, r, y, x, dim, r.cols < 48 ? "/%d" : " of %d", info->n_heads);
+    x += canvas_print(c, r, y, x, value, "%d", look->layer);
+    x +=
+        canvas_print(c, r, y, x, dim, narrow ? "/%d head " : " of 0-%d, head ", info->n_layers - 1);
+    x += canvas_print(c, r, y, x, value, "%d", look->head);
+    x += canvas_print(c, r, y, x, dim, narrow ? "/%d" : " of 0-%d", info->n_heads - 1);
     if (look->mode == ATTENTION_MAP) {
         canvas_print(c, r, y, x, dim, "%s",
                      r.cols - x >= 25   ? ", rows query, columns key"

@@ -10,6 +10,7 @@
 enum attention_mode { ATTENTION_MAP, ATTENTION_FROM, ATTENTION_TO, ATTENTION_MODES };
 
 struct attention_look { /* what the person chose */
+    enum attune_stack kind;
     int layer, head;
     enum attention_mode mode;
     enum attention_scale scale;

@@ -4,7 +4,6 @@
 
 #include "worker.h"
 
-#include <attune/heads.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,106 +188,9 @@ static void do_evaluate(struct worker *w, struct job *job)
     attune_rendered_done(&text);
 }
 
-/* Puts weights of queries q .. q+n-1 over keys k0 .. into the cells they fall on, keeping the
- * largest. Keys after the query are left out where they are masked. */
-static void pool_rows(struct attention_view *view, const float *weights, size_t q, size_t n,
-                      bool causal)
-{
-    const struct attention_request *r = &view->request;
-    size_t nq = r->q1 - r->q0, nk = r->k1 - r->k0;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t row = (q + i - r->q0) * (size_t)r->rows / nq;
-
-        for (size_t k = 0; k < nk && (!causal || r->k0 + k <= q + i); k++) {
-            float *cell = &view->cells[row * (size_t)r->cols + k * (size_t)r->cols / nk];
-            float x = weights[i * nk + k];
-
-            if (!(*cell >= x)) {
-                *cell = x;
-            }
-        }
-    }
-}
-
-/* Brings the request inside the context and inside reason; false if nothing is left of it. */
-static bool clamp_request(struct attention_request *r, const struct attune_attention_shape *shape)
-{
-    r->q1 = r->q1 < shape->n_queries ? r->q1 : shape->n_queries;
-    r->k1 = r->k1 < shape->n_keys ? r->k1 : shape->n_keys;
-    if (r->q0 >= r->q1 || r->k0 >= r->k1 || r->layer < 0 || r->layer >= shape->n_layers ||
-        r->head < 0 || r->head >= shape->n_heads || r->rows < 1 || r->cols < 1) {
-        return false;
-    }
-    r->rows = (size_t)r->rows < r->q1 - r->q0 ? r->rows : (int)(r->q1 - r->q0);
-    r->cols = (size_t)r->cols < r->k1 - r->k0 ? r->cols : (int)(r->k1 - r->k0);
-    r->cursor = r->cursor < shape->n_queries ? r->cursor : shape->n_queries - 1;
-    return true;
-}
-
-enum { ROWS_AT_ONCE = 64 }; /* so that the threads share the rows; a map is never held whole */
-
-static int fill_view(struct worker *w, struct attention_view *view, struct attune_error *err)
-{
-    const struct attention_request *r = &view->request;
-    size_t nk = r->k1 - r->k0, n_cells = (size_t)r->rows * (size_t)r->cols;
-    float *weights = malloc(ROWS_AT_ONCE * nk * sizeof *weights); /* [ROWS_AT_ONCE, nk] */
-    bool causal = attune_attention_is_causal(w->model, r->kind);
-    int status;
-
-    view->cells = malloc(n_cells * sizeof *view->cells);
-    view->row = calloc(view->n_keys, sizeof *view->row);
-    if (!weights || !view->cells || !view->row) {
-        free(weights);
-        return no_memory(err);
-    }
-    for (size_t i = 0; i < n_cells; i++) {
-        view->cells[i] = NAN;
-    }
-    status = attune_attention_slice(w->ctx, r->kind, r->layer, r->head, r->cursor, 1, 0,
-                                    view->n_keys, view->row, err);
-    for (size_t q = r->q0, n; q < r->q1 && status == ATTUNE_OK; q += n) {
-        n = r->q1 - q < ROWS_AT_ONCE ? r->q1 - q : ROWS_AT_ONCE;
-        status = attune_attention_slice(w->ctx, r->kind, r->layer, r->head, q, n, r->k0, nk,
-                                        weights, err);
-        if (status == ATTUNE_OK) {
-            pool_rows(view, weights, q, n, causal);
-        }
-    }
-    free(weights);
-    return status;
-}
-
 static void do_attention(struct worker *w, struct job *job)
 {
-    struct attune_error err = {0};
-    struct attune_attention_shape shape;
-    struct event *event = event_new(EVENT_attention);
-    double start = now_ms();
-    int status = !event ? no_memory(&err) : !w->ctx ? no_model(&err) : ATTUNE_OK;
-
-    if (status == ATTUNE_OK) {
-        status = attune_attention_shape(&shape, w->ctx, job->attention.kind, &err);
-    }
-    if (status != ATTUNE_OK) {
-        event_free(event);
-        say_error(w, &err);
-        return;
-    }
-    event->revision = job->revision;
-    event->attention.request = job->attention;
-    event->attention.n_queries = shape.n_queries;
-    event->attention.n_keys = shape.n_keys;
-    if (shape.n_queries && shape.n_keys && clamp_request(&event->attention.request, &shape)) {
-        status = fill_view(w, &event->attention, &err);
-    }
-    event->attention.ms = now_ms() - start;
-    if (status != ATTUNE_OK) {
-        event_free(event);
-        say_error(w, &err);
-        return;
-    }
-    worker_tell(w, event);
+    job_attention(w, job);
 }
 
 static void tell_step(struct worker *w, const struct attune_step *step, size_t index,
@@ -562,6 +464,16 @@ static void do_walk(struct worker *w, struct job *job)
 static void do_score(struct worker *w, struct job *job)
 {
     job_score(w, job);
+}
+
+static void do_heads(struct worker *w, struct job *job)
+{
+    job_heads(w, job);
+}
+
+static void do_write(struct worker *w, struct job *job)
+{
+    job_write(w, job);
 }
 
 void job_do(struct worker *w, struct job *job)

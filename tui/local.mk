@@ -7,6 +7,7 @@ tui_parts += \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
 	%D%/panel_dist.c \
+	%D%/panel_heads.c \
 	%D%/panel_knobs.c \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
@@ -60,6 +61,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.c \
 	%D%/edit.h \
 	%D%/job.c \
+	%D%/job_attention.c \
 	%D%/job_walk.c \
 	%D%/panel.h \
 	%D%/workbench.c \
@@ -104,6 +106,8 @@ libtui_a_SOURCES += \
 	%D%/term.h
 
 libtui_a_SOURCES += \
+	%D%/attention_turn.c \
+	%D%/attention_turn.h \
 	%D%/attention_view.c \
 	%D%/attention_view.h \
 	%D%/compose.c \
@@ -123,6 +127,8 @@ libtui_a_SOURCES += \
 	%D%/walk_view.h
 
 libtui_a_SOURCES += \
+	%D%/heads_view.c \
+	%D%/heads_view.h \
 	%D%/figure.c \
 	%D%/figure.h \
 	%D%/map.c \

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "attention_turn.h"
 #include "attention_view.h"
 #include "strip.h"
 
@@ -27,15 +28,16 @@ static bool is_ready(const struct workbench *b)
     return b->model && attention_tokens(b) > 0 && b->refusal[0] == '\0';
 }
 
-/* Layers and heads that the model has; another model may have fewer. */
 static void keep_in_range(struct panel *panel)
 {
     struct attention_state *s = panel->state;
-    const struct attune_model_info *info = attune_model_info(panel->bench->model);
-    size_t n = attention_tokens(panel->bench);
+    struct workbench *b = panel->bench;
+    size_t n = attention_tokens(b);
 
-    s->look.layer = s->look.layer < info->n_layers ? s->look.layer : info->n_layers - 1;
-    s->look.head = s->look.head < info->n_heads ? s->look.head : info->n_heads - 1;
+    attention_keep_in_range(b);
+    s->look.kind = b->kind;
+    s->look.layer = b->layer;
+    s->look.head = b->head;
     s->look.key = s->look.key < n ? s->look.key : n - 1;
 }
 
@@ -120,8 +122,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
         attention_draw(b, &s->look, &s->map, c, inside, panel->focused);
     } else {
         view_sentence(c, inside, 0, style_of(c, ROLE_DIM),
-                      "Layer %d, head %d: weights are being computed.", s->look.layer + 1,
-                      s->look.head + 1);
+                      "Layer %d, head %d: weights are being computed.", b->layer, b->head);
     }
 }
 
@@ -132,8 +133,8 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     bool waits = is_ready(b) && s->has_asked && !is_answer(s, b);
 
     if (is_ready(b)) {
-        snprintf(out, capacity, "Attention \u00b7 layer %d head %d%s", s->look.layer + 1,
-                 s->look.head + 1, waits ? " \u00b7 \u2026" : "");
+        snprintf(out, capacity, "Attention \u00b7 layer %d head %d%s", b->layer, b->head,
+                 waits ? " \u00b7 \u2026" : "");
     } else {
         snprintf(out, capacity, "Attention");
     }
@@ -145,31 +146,6 @@ static bool changed(struct panel *panel)
 {
     panel->bench->frame++;
     return true;
-}
-
-/* Around at the ends, so that one key visits every head. */
-static bool turn(struct panel *panel, int *value, int n, long by)
-{
-    if (n > 0) {
-        *value = (int)((((long)*value + by) % n + n) % n);
-    }
-    return changed(panel);
-}
-
-static bool turn_layer(struct panel *panel, long by)
-{
-    struct attention_state *s = panel->state;
-
-    return !panel->bench->model ||
-           turn(panel, &s->look.layer, attune_model_info(panel->bench->model)->n_layers, by);
-}
-
-static bool turn_head(struct panel *panel, long by)
-{
-    struct attention_state *s = panel->state;
-
-    return !panel->bench->model ||
-           turn(panel, &s->look.head, attune_model_info(panel->bench->model)->n_heads, by);
 }
 
 static bool move(struct panel *panel, enum view_move move)
@@ -219,36 +195,7 @@ static bool key(struct panel *panel, const struct key *key)
     if (key->kind == KEY_MOUSE && key->press && key->button == 0) {
         return click(panel, key);
     }
-    if (key->kind == KEY_CHAR && !(key->mods & (MOD_CTRL | MOD_ALT))) {
-        switch (key->code) {
-        case '[': return turn_layer(panel, -1);
-        case ']': return turn_layer(panel, 1);
-        case '{': return turn_head(panel, -1);
-        case '}': return turn_head(panel, 1);
-        default: return false;
-        }
-    }
     return move(panel, view_move_of_key(key));
-}
-
-static bool set_number(struct panel *panel, const char *name, const char *arg)
-{
-    struct attention_state *s = panel->state;
-    bool layer = strcmp(name, "layer") == 0;
-    const struct attune_model_info *info;
-    long n = view_long(arg, 0);
-
-    if (!panel->bench->model) {
-        return true;
-    }
-    info = attune_model_info(panel->bench->model);
-    if (n < 1 || n > (layer ? info->n_layers : info->n_heads)) {
-        bench_say(panel->bench, true, "%s: wants a number from 1 to %d", name,
-                  layer ? info->n_layers : info->n_heads);
-        return true;
-    }
-    *(layer ? &s->look.layer : &s->look.head) = (int)n - 1;
-    return changed(panel);
 }
 
 static bool set_scale(struct panel *panel, const char *arg)
@@ -278,26 +225,8 @@ static bool zoom(struct panel *panel, int by)
 
 static bool action(struct panel *panel, const char *name, const char *arg)
 {
-    static const struct {
-        const char *name;
-        bool (*turn)(struct panel *panel, long by);
-        long by;
-    } turns[] = {
-        {"layer_previous", turn_layer, -1},
-        {"layer_next", turn_layer, 1},
-        {"head_previous", turn_head, -1},
-        {"head_next", turn_head, 1},
-    };
     struct attention_state *s = panel->state;
 
-    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
-        if (strcmp(turns[i].name, name) == 0) {
-            return turns[i].turn(panel, turns[i].by);
-        }
-    }
-    if (strcmp(name, "layer") == 0 || strcmp(name, "head") == 0) {
-        return set_number(panel, name, arg);
-    }
     if (strcmp(name, "scale") == 0) {
         return set_scale(panel, arg);
     }
@@ -316,7 +245,7 @@ static bool action(struct panel *panel, const char *name, const char *arg)
         s->look.mode = (s->look.mode + 1) % ATTENTION_MODES;
         return changed(panel);
     }
-    return move(panel, view_move_of_action(name));
+    return attention_turn(panel->bench, name, arg) || move(panel, view_move_of_action(name));
 }
 
 const struct panel_ops panel_attention = {

@@ -54,8 +54,9 @@ void bench_close(struct workbench *b)
     attune_trace_done(&b->trace);
     attune_run_records_free(b->runs, b->n_runs);
     attune_run_record_done(&b->record);
-    free(b->attention.cells);
-    free(b->attention.row);
+    attention_view_done(&b->attention);
+    free(b->heads.heads);
+    free(b->heads.cells);
     free(b->walk.hidden);
     free(b->walk.looks);
     free(b->score.scores);
@@ -367,6 +368,61 @@ static bool give_input(const struct workbench *b, struct job *job)
         job->ids[job->n] = bench_token_at(b, job->n);
     }
     return true;
+}
+
+bool bench_same_window(const struct attention_request *a, const struct attention_request *b)
+{
+    return a->kind == b->kind && a->layer == b->layer && a->head == b->head && a->q0 == b->q0 &&
+           a->q1 == b->q1 && a->k0 == b->k0 && a->k1 == b->k1 && a->rows == b->rows &&
+           a->cols == b->cols && a->hide_sinks == b->hide_sinks;
+}
+
+void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t first)
+{
+    struct job *job = prepare(b, JOB_heads);
+
+    if (job) {
+        job->attention.kind = kind;
+        job->step = first;
+        b->heads.ended = false;
+        worker_post(b->worker, job);
+    }
+}
+
+void bench_write_attention(struct workbench *b, const struct attention_file *file)
+{
+    struct job *job = prepare(b, JOB_write);
+
+    if (job) {
+        job->file = *file;
+        job->file.path = strdup(file->path);
+        job->attention = file->window;
+        worker_post(b->worker, job);
+    }
+}
+
+bool bench_has_kind(const struct workbench *b, enum attune_stack kind)
+{
+    bool two = b->model && attune_model_info(b->model)->kind == ATTUNE_SEQ2SEQ;
+
+    return b->model && two == (kind != ATTUNE_STACK_SELF);
+}
+
+int bench_layers(const struct workbench *b, enum attune_stack kind)
+{
+    const struct attune_model_info *info = b->model ? attune_model_info(b->model) : NULL;
+
+    return !info || !bench_has_kind(b, kind) ? 0
+           : kind == ATTUNE_STACK_ENCODER    ? info->n_encoder_layers
+                                             : info->n_layers;
+}
+
+int bench_heads(const struct workbench *b)
+{
+    if (b->heads.kind == b->kind && b->heads.n_heads > 0) {
+        return b->heads.n_heads; /* two stacks may have different numbers of them */
+    }
+    return b->model ? attune_model_info(b->model)->n_heads : 0;
 }
 
 void bench_request_walk(struct workbench *b, size_t position)

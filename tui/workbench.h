@@ -19,8 +19,9 @@ struct attention_request {  /* places count from the first token of their side (
     enum attune_stack kind; /* SELF but for the three of an encoder-decoder */
     int layer, head;
     size_t q0, q1, k0, k1;
-    int rows, cols;
-    size_t cursor; /* the query whose whole row is wanted as well */
+    int rows, cols;  /* 0, 0: the cursor's row alone, for a window that is there already */
+    size_t cursor;   /* the query whose whole row is wanted as well */
+    bool hide_sinks; /* the first key and special ones are in no cell */
 };
 struct attention_view { /* the answer; plain data */
     struct attention_request request;
@@ -28,6 +29,21 @@ struct attention_view { /* the answer; plain data */
     size_t n_queries, n_keys; /* 0: the model has no such attention */
     float *cells;             /* [rows, cols], NaN where masked */
     float *row;               /* [n_keys] weights of the cursor's query; 0 where masked */
+    double ms;
+};
+
+/* Every head made small, with what it does: filled a few heads at a time. */
+enum { HEADS_CELLS = 48 }; /* a side of a small map at most */
+struct heads_view {        /* plain data */
+    uint64_t revision;
+    enum attune_stack kind;
+    int n_layers, n_heads;
+    size_t n_queries, n_keys;
+    int rows, cols;            /* of each small map */
+    size_t first, n;           /* heads that are there: first .. first+n-1, layer by layer */
+    bool ended, failed;        /* nothing more comes unasked; or at all */
+    struct attune_head *heads; /* [n] */
+    float *cells;              /* [n, rows, cols], NaN where masked */
     double ms;
 };
 
@@ -101,6 +117,7 @@ struct workbench {
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
     struct attention_view attention;
+    struct heads_view heads; /* from the first head on; empty after every change of what is asked */
     struct walk_view walk;
     struct score_view score;
 
@@ -122,6 +139,8 @@ struct workbench {
     size_t n_runs;
     size_t progress_done, progress_total; /* of what the worker does now */
     size_t token_cursor;                  /* position in tokens + steps that panels share */
+    enum attune_stack kind; /* which attention, and which head of it, they share too */
+    int layer, head;
 };
 
 struct bench_options {
@@ -154,6 +173,22 @@ int bench_set_chain(struct workbench *b, const char *text);
 int bench_set_bias(struct workbench *b, attune_token id, float bias);
 void bench_reset_param(struct workbench *b, const char *param); /* all of them if NULL */
 void bench_request_attention(struct workbench *b, const struct attention_request *request);
+/* The same tokens and the same window, whatever the cursor. */
+bool bench_same_window(const struct attention_request *a, const struct attention_request *b);
+/* Small maps and scores of all heads from `first` on; work that waits behind it ends it early. */
+void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t first);
+/* What the panel shows, into a file in the format of its suffix: one head, or all. */
+struct attention_file {
+    char *path;
+    bool all, hide_sinks;
+    int scale, ramp; /* enum attention_scale, enum ramp */
+    struct attention_request window;
+};
+void bench_write_attention(struct workbench *b, const struct attention_file *file);
+/* The layers and heads that the model has of a kind of attention; 0 if it has none. */
+int bench_layers(const struct workbench *b, enum attune_stack kind);
+int bench_heads(const struct workbench *b);
+bool bench_has_kind(const struct workbench *b, enum attune_stack kind);
 /* The walk of the token at `position` of those in front of the shown distribution. */
 void bench_request_walk(struct workbench *b, size_t position);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.

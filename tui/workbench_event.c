@@ -47,7 +47,8 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_step] = BENCH_IDLE,        [JOB_list] = BENCH_IDLE,
         [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
         [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
-        [JOB_score] = BENCH_IDLE,
+        [JOB_score] = BENCH_IDLE,       [JOB_heads] = BENCH_IDLE,
+        [JOB_write] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -72,6 +73,9 @@ static void take_loaded(struct workbench *b, struct event *event)
     b->model = event->model;
     event->model = NULL;
     attune_model_close(old);
+    free(b->heads.heads);
+    free(b->heads.cells);
+    b->heads = (struct heads_view){.ended = true};
     free(b->model_path);
     b->model_path = event->text;
     event->text = NULL;
@@ -127,12 +131,62 @@ static void take_refused(struct workbench *b, struct event *event)
 
 static void take_attention(struct workbench *b, struct event *event)
 {
-    free(b->attention.cells);
-    free(b->attention.row);
-    b->attention = event->attention;
-    b->attention.revision = event->revision;
-    event->attention.cells = NULL;
-    event->attention.row = NULL;
+    struct attention_view *new = &event->attention, *old = &b->attention;
+
+    new->revision = event->revision;
+    if (new->request.rows == 0) { /* the cursor moved over the picture that is there */
+        struct attention_request window = old->request;
+
+        window.rows = window.cols = 0;
+        if (!bench_same_window(&window, &new->request) || new->n_keys != old->n_keys) {
+            return;
+        }
+        free(old->row);
+        old->row = new->row;
+        old->request.cursor = new->request.cursor;
+        new->row = NULL;
+        return;
+    }
+    attention_view_done(old);
+    *old = *new;
+    memset(new, 0, sizeof *new);
+}
+
+/* Heads come in their order: others begin a new list. */
+static void take_heads(struct workbench *b, struct event *event)
+{
+    struct heads_view *new = &event->heads, *all = &b->heads;
+    bool follows = new->first == all->n && event->revision == all->revision &&new->kind ==
+                                               all->kind &&new->n_keys == all->n_keys &&new->rows ==
+                                               all->rows &&new->cols ==
+                                               all->cols &&new->n_queries == all->n_queries;
+    size_t plane = (size_t) new->rows *(size_t) new->cols;
+    struct attune_head *heads;
+    float *cells;
+
+    if (new->first == 0 && !follows) {
+        free(all->heads);
+        free(all->cells);
+        *all = *new;
+        all->revision = event->revision;
+        memset(new, 0, sizeof *new);
+        return;
+    }
+    all->ended = new->ended;
+    all->failed |= new->failed;
+    if (!follows || new->n == 0) {
+        return;
+    }
+    heads = realloc(all->heads, (all->n + new->n) * sizeof *heads);
+    all->heads = heads ? heads : all->heads;
+    cells = realloc(all->cells, (all->n + new->n) * plane * sizeof *cells);
+    all->cells = cells ? cells : all->cells;
+    if (heads && cells) {
+        memcpy(heads + all->n, new->heads, new->n * sizeof *heads);
+        memcpy(cells + all->n * plane, new->cells, new->n *plane * sizeof *cells);
+        all->n += new->n;
+        all->ms += new->ms;
+    }
 }
 
 static void take_walk(struct workbench *b, struct event *event)
@@ -285,23 +339,15 @@ static void take_said(struct workbench *b, struct event *event)
 void bench_take_event(struct workbench *b, struct event *event)
 {
     static void (*const table[])(struct workbench *, struct event *) = {
-        [EVENT_busy] = take_busy,
-        [EVENT_idle] = take_idle,
-        [EVENT_loaded] = take_loaded,
-        [EVENT_tokenized] = take_tokenized,
-        [EVENT_evaluated] = take_evaluated,
-        [EVENT_refused] = take_refused,
-        [EVENT_attention] = take_attention,
-        [EVENT_started] = take_started,
-        [EVENT_step] = take_step,
-        [EVENT_finished] = take_finished,
-        [EVENT_logits] = take_logits_of_step,
-        [EVENT_listed] = take_listed,
-        [EVENT_recorded] = take_recorded,
-        [EVENT_verified] = take_verified,
-        [EVENT_restored] = take_restored,
-        [EVENT_said] = take_said,
-        [EVENT_walk] = take_walk,
+        [EVENT_busy] = take_busy,           [EVENT_idle] = take_idle,
+        [EVENT_loaded] = take_loaded,       [EVENT_tokenized] = take_tokenized,
+        [EVENT_evaluated] = take_evaluated, [EVENT_refused] = take_refused,
+        [EVENT_attention] = take_attention, [EVENT_heads] = take_heads,
+        [EVENT_started] = take_started,     [EVENT_step] = take_step,
+        [EVENT_finished] = take_finished,   [EVENT_logits] = take_logits_of_step,
+        [EVENT_listed] = take_listed,       [EVENT_recorded] = take_recorded,
+        [EVENT_verified] = take_verified,   [EVENT_restored] = take_restored,
+        [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");

@@ -37,11 +37,19 @@ void job_free(struct job *job)
         attune_prompt_done(&job->prompt);
         attune_chain_free(job->chain);
         free(job->text);
+        free(job->file.path);
         free(job->ids);
         free(job->type_ids);
         free(job->decoder_ids);
         free(job);
     }
+}
+
+void attention_view_done(struct attention_view *view)
+{
+    free(view->cells);
+    free(view->row);
+    memset(view, 0, sizeof *view);
 }
 
 struct event *event_new(enum event_kind kind)
@@ -63,8 +71,9 @@ void event_free(struct event *event)
         attune_run_records_free(event->records, event->kind == EVENT_listed ? event->n
                                                 : event->records            ? 1
                                                                             : 0);
-        free(event->attention.cells);
-        free(event->attention.row);
+        attention_view_done(&event->attention);
+        free(event->heads.heads);
+        free(event->heads.cells);
         free(event->walk.hidden);
         free(event->walk.looks);
         free(event->score.scores);
@@ -145,7 +154,8 @@ void worker_post(struct worker *w, struct job *job)
         job_free(old);
     }
     pthread_mutex_lock(&w->lock);
-    if (job->kind == JOB_evaluate && w->running && w->running_kind == JOB_evaluate) {
+    if (w->running && ((job->kind == JOB_evaluate && w->running_kind == JOB_evaluate) ||
+                       w->running_kind == JOB_heads)) { /* small maps wait for anything else */
         atomic_store(&w->progress.cancel, 1);
     }
     for (at = &w->jobs; *at; at = &(*at)->next) {

@@ -23,7 +23,9 @@
     KIND(restore, "restoring", true)                                                               \
     KIND(remove, "removing", false)                                                                \
     KIND(walk, "walking", true)                                                                    \
-    KIND(score, "scoring", true)
+    KIND(score, "scoring", true)                                                                   \
+    KIND(heads, "heads", true)                                                                     \
+    KIND(write, "writing", false)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -39,9 +41,10 @@ struct job { /* fields that a kind does not need stay zero */
     struct attune_chain *chain;  /* run */
     size_t max_tokens;
     uint64_t seed;
-    char *text; /* load: path; run: session; list: words looked for */
-    struct attention_request attention;
-    int64_t run; /* replay, restore, remove */
+    char *text;                         /* load: path; run: session; list: words looked for */
+    struct attention_request attention; /* heads: its kind, and `step` the first of them */
+    struct attention_file file;         /* write */
+    int64_t run;                        /* replay, restore, remove */
     bool verify;
     attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
     uint8_t *type_ids;         /* [n] segments, or NULL */
@@ -54,9 +57,10 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(idle)                                                                                     \
     KIND(loaded)                                                                                   \
     KIND(tokenized)                                                                                \
-    KIND(evaluated) KIND(refused) KIND(attention) KIND(started) KIND(step) KIND(finished)          \
-        KIND(logits) KIND(listed) KIND(recorded) KIND(verified) KIND(restored) KIND(said)          \
-            KIND(walk) KIND(score)
+    KIND(evaluated)                                                                                \
+    KIND(refused) KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits)             \
+        KIND(listed) KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk)            \
+            KIND(score) KIND(heads)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -79,6 +83,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     size_t n;
     struct attune_context_stats stats;
     struct attention_view attention;
+    struct heads_view heads;
     struct walk_view walk;
     struct score_view score;
     struct attune_step step;
@@ -126,6 +131,7 @@ bool worker_has_waiting(struct worker *w); /* jobs behind the one that runs */
 /* All events so far, oldest first; the caller frees each with event_free. */
 struct event *worker_take(struct worker *w);
 void event_free(struct event *event);
+void attention_view_done(struct attention_view *view); /* frees what it points to; zeroed after */
 
 /* For job_*.c, on the worker thread. */
 void worker_tell(struct worker *w, struct event *event);
@@ -135,9 +141,12 @@ void worker_say(struct worker *w, bool is_error, const char *text);
 struct job *worker_steal(struct worker *w, enum job_kind kind);
 /* Waits at most ms; true if the running job was cancelled meanwhile. */
 bool worker_pause(struct worker *w, double ms);
-void job_do(struct worker *w, struct job *job);       /* job.c */
-struct attune_input job_input(const struct job *job); /* borrows from the job */
-void job_walk(struct worker *w, struct job *job);     /* job_walk.c */
-void job_score(struct worker *w, struct job *job);    /* job_walk.c */
+void job_do(struct worker *w, struct job *job);        /* job.c */
+struct attune_input job_input(const struct job *job);  /* borrows from the job */
+void job_attention(struct worker *w, struct job *job); /* job_attention.c */
+void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
+void job_write(struct worker *w, struct job *job);     /* job_attention.c */
+void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
+void job_score(struct worker *w, struct job *job);     /* job_walk.c */
 
 #endif

@@ -9,6 +9,7 @@
 
 /* SCORE(NAME, name, unit, help): a mean over queries. Shares are of a row's weight, 0 to 1; NaN where the
  * text has no query that could tell (no token comes twice, ...) or the two sides are different texts.
+ * Copies and what followed them do not count where they are the token before, which others look at too.
  *
  * References: Clark et al., "What Does BERT Look At?", 2019 (entropy, first token, separators, next and
  * previous token); Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021 (previous

@@ -70,11 +70,11 @@ static void measure(double out[ATTUNE_HEAD_SCORE_COUNT], const float *map, size_
             far += x * distance;
             near += distance <= 4 ? x : 0;
             sees_far |= distance > 4;
-            if (k < q && ids[k] == ids[q]) {
+            if (k + 1 < q && ids[k] == ids[q]) {
                 has_copy = true;
                 copied += x;
             }
-            if (k > 0 && k < q && ids[k - 1] == ids[q]) {
+            if (k > 0 && k + 1 < q && ids[k - 1] == ids[q]) {
                 has_followed = true;
                 followed += x;
             }

@@ -73,7 +73,7 @@ void fixture_answer(struct workbench *b)
         b->logits[i] = (float)(-0.9 * log(u + 1e-6));
     }
     attune_chain_apply(&b->trace, b->chain, b->logits, b->tokens.ids, b->tokens.n);
-    b->evaluated = true;
+    b->read = b->evaluated = true;
     b->answered = b->revision;
 }
 
@@ -158,6 +158,37 @@ static void fill_attention(struct workbench *b)
     fixture_attention(b, &whole);
 }
 
+void fixture_heads(struct workbench *b)
+{
+    const struct attune_model_info *info = attune_model_info(b->model);
+    struct heads_view *v = &b->heads;
+    size_t total = (size_t)(info->n_layers * info->n_heads), plane;
+
+    v->revision = b->answered;
+    v->n_layers = info->n_layers;
+    v->n_heads = info->n_heads;
+    v->n_queries = v->n_keys = strip_prompt(b);
+    v->rows = v->cols = (int)(v->n_keys < HEADS_CELLS ? v->n_keys : HEADS_CELLS);
+    v->n = total;
+    v->ended = true;
+    plane = (size_t)v->rows * (size_t)v->cols;
+    v->heads = calloc(total, sizeof *v->heads);
+    v->cells = calloc(total * plane, sizeof *v->cells);
+    for (size_t i = 0; i < total; i++) {
+        for (size_t c = 0; c < plane; c++) {
+            size_t y = c / (size_t)v->cols, x = c % (size_t)v->cols;
+            v->cells[i * plane + c] = x > y ? NAN : x == y - (y > 0) * (i % 2) ? 0.5f : 0.01f;
+        }
+        for (int s = 0; s < ATTUNE_HEAD_SCORE_COUNT; s++) {
+            v->heads[i].scores[s] = (double)((i * 7 + (size_t)s * 3) % total) / (double)total;
+            v->heads[i].queries[s] = 20;
+        }
+        v->heads[i].scores[ATTUNE_HEAD_NEXT] = NAN;
+        v->heads[i].queries[ATTUNE_HEAD_NEXT] = 0;
+        v->heads[i].pattern = attune_head_fit(&v->heads[i]);
+    }
+}
+
 static void fill_runs(struct workbench *b)
 {
     static const char *const outputs[N_RUNS] = {
@@ -217,6 +248,7 @@ void fixture_filled(struct workbench *b)
     fixture_answer(b);
     fill_steps(b);
     fill_attention(b);
+    fixture_heads(b);
     fill_runs(b);
     b->token_cursor = 5;
     bench_say(b, false, "saved as run 12");

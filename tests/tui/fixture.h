@@ -16,6 +16,10 @@ void fixture_filled(struct workbench *b);
 void fixture_answer(struct workbench *b);
 /* What the worker would answer: weights that fall with the distance, pooled. */
 void fixture_attention(struct workbench *b, const struct attention_request *request);
+/* Small maps of all heads: every other one looks at itself, the rest at the token before; the
+ * scores differ.
+ */
+void fixture_heads(struct workbench *b);
 void fixture_done(struct workbench *b);
 
 /* A panel of the table on a bench; fixture_close frees it. */

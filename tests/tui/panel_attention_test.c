@@ -90,7 +90,7 @@ static void layer_head_axes_and_scale_are_in_sight(void **state)
     struct canvas c;
     struct attention_look look = {.layer = 1, .head = 2};
     const struct attune_model_info *info;
-    char *screen, text[64];
+    char *screen, text[96];
 
     fixture_filled(&b);
     info = attune_model_info(b.model);
@@ -98,8 +98,8 @@ static void layer_head_axes_and_scale_are_in_sight(void **state)
     for (int scale = 0; scale < SCALE_COUNT; scale++) {
         look.scale = (enum attention_scale)scale;
         screen = draw(&b, &look, &c, true);
-        snprintf(text, sizeof text, "layer 2 of %d, head 3 of %d, rows query, columns key",
-                 info->n_layers, info->n_heads);
+        snprintf(text, sizeof text, "layer 1 of 0-%d, head 2 of 0-%d, rows query, columns key",
+                 info->n_layers - 1, info->n_heads - 1);
         assert_non_null(strstr(screen, text));
         assert_non_null(strstr(screen, attention_scales[scale]));
         assert_non_null(strstr(screen, "cell: most of"));
@@ -186,20 +186,20 @@ static void keys_turn_layers_and_heads_around(void **state)
     panel = fixture_open("attention", &b);
     assert_int_equal(canvas_init(&c, 24, 80, TIER_256), ATTUNE_OK);
     free(fixture_draw(&panel, &c));
-    fixture_key(&panel, "]");
-    fixture_key(&panel, "}");
+    panel.ops->action(&panel, "layer_next", "");
+    panel.ops->action(&panel, "head_next", "");
     panel.ops->title_text(&panel, title, sizeof title);
-    assert_non_null(strstr(title, "layer 2 head 2"));
+    assert_non_null(strstr(title, "layer 1 head 1"));
     for (int i = 0; i < info->n_layers; i++) {
-        fixture_key(&panel, "[");
+        panel.ops->action(&panel, "layer_previous", "");
     }
     panel.ops->title_text(&panel, title, sizeof title);
-    assert_non_null(strstr(title, "layer 2 head 2"));
+    assert_non_null(strstr(title, "layer 1 head 1"));
     panel.ops->action(&panel, "layer", "99");
     assert_true(b.message_is_error);
-    panel.ops->action(&panel, "layer", "1");
+    panel.ops->action(&panel, "layer", "0");
     panel.ops->title_text(&panel, title, sizeof title);
-    assert_non_null(strstr(title, "layer 1 head 2"));
+    assert_non_null(strstr(title, "layer 0 head 1"));
     canvas_done(&c);
     fixture_close(&panel);
     fixture_done(&b);

@@ -20,9 +20,10 @@ enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
 static const char *const keys[] = {"up",  "down", "left",     "right",
                                    "end", "home", "pagedown", "pageup"};
-static const char *const actions[] = {"colour", "scale",      "on_text", "on_text",
-                                      "sink",   "zoom_in",    "ramp",    "waterfall",
-                                      "more",   "knob_reset", "ban",     "find"};
+static const char *const actions[] = {"colour",  "scale",   "on_text",   "on_text",   "sink",
+                                      "zoom_in", "ramp",    "waterfall", "more",      "knob_reset",
+                                      "ban",     "find",    "sort",      "sort_back", "pattern",
+                                      "larger",  "smaller", "smaller",   "kind",      "write"};
 
 static void table_is_whole(void **state)
 {
