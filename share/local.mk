@@ -61,8 +61,10 @@ EXTRA_DIST += \
 	%D%/recipes/common/memory.py \
 	%D%/recipes/common/optimizer.py \
 	%D%/recipes/common/reviews.py \
+	%D%/recipes/common/safetensors.py \
 	%D%/recipes/common/stories.py \
 	%D%/recipes/common/tables.py \
+	%D%/recipes/common/wordpiece.py \
 	%D%/recipes/tiny-decoder/card.py \
 	%D%/recipes/tiny-decoder/corpus.py \
 	%D%/recipes/tiny-decoder/evaluate.py \
@@ -73,4 +75,16 @@ EXTRA_DIST += \
 	%D%/recipes/tiny-decoder/tasks.py \
 	%D%/recipes/tiny-decoder/train.py \
 	%D%/recipes/tiny-decoder/verify.py \
+	%D%/recipes/tiny-encoder/card.py \
+	%D%/recipes/tiny-encoder/corpus.py \
+	%D%/recipes/tiny-encoder/evaluate.py \
+	%D%/recipes/tiny-encoder/export.py \
+	%D%/recipes/tiny-encoder/grammar.py \
+	%D%/recipes/tiny-encoder/make.py \
+	%D%/recipes/tiny-encoder/model.py \
+	%D%/recipes/tiny-encoder/probes.py \
+	%D%/recipes/tiny-encoder/scenes.py \
+	%D%/recipes/tiny-encoder/senses.py \
+	%D%/recipes/tiny-encoder/train.py \
+	%D%/recipes/tiny-encoder/verify.py \
 	%D%/pictures/workbench.png
