@@ -232,6 +232,8 @@ static void read_labels(struct recipe *out, struct settings *cfg)
         return;
     }
     out->n_labels = (int)n;
+    out->many_labels =
+        strcmp(settings_text(cfg, "problem_type", ""), "multi_label_classification") == 0;
     out->labels = pool_alloc(cfg->pool, n, sizeof *out->labels);
     for (size_t i = 0; i < n && out->labels; i++) {
         const char *name;

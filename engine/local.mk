@@ -101,6 +101,11 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/settings.h \
 	%D%/stops.c \
 	%D%/stops.h \
+	%D%/task.c \
+	%D%/task.h \
+	%D%/task_head.c \
+	%D%/task_mask.c \
+	%D%/task_vector.c \
 	%D%/team.c \
 	%D%/team.h \
 	%D%/tensors.c \

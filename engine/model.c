@@ -103,6 +103,7 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     info->d_model = r->d_model;
     info->d_ff = r->main.d_ff;
     info->n_labels = r->n_labels;
+    info->many_labels = r->many_labels;
     info->n_segments = r->n_segments;
     info->decoder_start = r->decoder_start;
     info->n_vocab = r->n_vocab;

@@ -95,6 +95,7 @@ struct recipe {
     int d_model, d_embedding, n_vocab, n_context;
     int n_segments, n_labels; /* 0: none */
     const char **labels;      /* [n_labels] as the file names them */
+    bool many_labels;         /* several may hold at once */
 
     enum norm_kind norm;
     float norm_eps;

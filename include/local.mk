@@ -18,6 +18,7 @@ noinst_HEADERS += \
 	%D%/attune/run.h \
 	%D%/attune/sampler.h \
 	%D%/attune/store.h \
+	%D%/attune/task.h \
 	%D%/attune/tensors.h \
 	%D%/attune/tokenizer.h \
 	%D%/attune/upkeep.h

@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	%D%/engine/forward_test \
 	%D%/engine/gemm_test \
 	%D%/engine/heads_test \
+	%D%/engine/task_test \
 	%D%/engine/kernel_test \
 	%D%/engine/team_test
 
@@ -114,6 +115,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
+%C%_engine_task_test_SOURCES = %D%/engine/task_test.c $(golden_sources)
 %C%_engine_forward_test_SOURCES = %D%/engine/forward_test.c $(golden_sources)
 %C%_engine_stacks_test_SOURCES = %D%/engine/stacks_test.c $(golden_sources)
 

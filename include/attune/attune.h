@@ -15,6 +15,7 @@
 #include <attune/dist.h>
 #include <attune/sampler.h>
 #include <attune/generate.h>
+#include <attune/task.h>
 
 #include <attune/library.h>
 #include <attune/prompt.h>

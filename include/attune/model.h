@@ -40,6 +40,7 @@ struct attune_model_info {
     int n_vocab;              /* rows of the output matrix: length of a logits row */
     int n_context;            /* positions the model was made for */
     int n_labels;             /* of its classification head, or 0 */
+    bool many_labels;         /* of them several may hold at once: a sigmoid each instead of a softmax */
     int n_segments;           /* type ids it tells apart, or 0 */
     attune_token decoder_start; /* what the decoder of two begins with, else ATTUNE_TOKEN_NONE */
     const char *position;     /* how it knows them: "learned", "sinusoidal", "rotary", "alibi", "relative", "none" */
