@@ -158,10 +158,10 @@ int family_vocabulary(struct settings *cfg, const struct checkpoint *cp)
     const struct tensor *rows = cfg->gguf ? checkpoint_find(cp, "token_embd.weight") : NULL;
     int absent = SETTINGS_WANTED;
 
-    if (tokens && tokens->n > 0 && tokens->n <= MAX_ROWS) {
+    if (rows && rows->n_dims == 2 && rows->shape[0] <= MAX_ROWS) {
+        absent = (int)rows->shape[0]; /* the list of tokens may be shorter: embeddings are padded */
+    } else if (tokens && tokens->n > 0 && tokens->n <= MAX_ROWS) {
         absent = (int)tokens->n;
-    } else if (rows && rows->n_dims == 2 && rows->shape[0] <= MAX_ROWS) {
-        absent = (int)rows->shape[0];
     }
     return settings_int(cfg, "vocab_size .vocab_size", absent, 1, MAX_ROWS);
 }

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,27 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     info->position = positions[r->position];
     count_weights(info, model->checkpoint);
     return model->checkpoint->format->describe(model->checkpoint, info, err);
+}
+
+/* More rows than ids is how embeddings are padded. More ids than rows is a token or two added without
+ * a row, or another model's tokenizer: who only looks at ids may go on, and a text that needs such an
+ * id is refused when it comes. */
+static int compare_vocabularies(struct attune_model *model, struct attune_error *err)
+{
+    struct attune_model_info *info = &model->info;
+    size_t n_ids = model->tokenizer ? attune_tokenizer_size(model->tokenizer) : 0;
+    char text[240];
+
+    info->note = "";
+    if (n_ids <= (size_t)info->n_vocab) {
+        return ATTUNE_OK;
+    }
+    snprintf(text, sizeof text,
+             "%s: the tokenizer has %zu ids and the model rows for %d: does it belong to these "
+             "weights? Ids from %d on cannot be evaluated",
+             model->checkpoint->shown, n_ids, info->n_vocab, info->n_vocab);
+    info->note = pool_text(&model->checkpoint->pool, text, strlen(text));
+    return info->note ? ATTUNE_OK : checkpoint_no_memory(model->checkpoint, err);
 }
 
 static int find_ends(struct attune_model *model, struct attune_error *err)
@@ -217,6 +239,9 @@ static int build(struct attune_model *model, const char *path,
     }
     if (status == ATTUNE_OK && !options->header_only) {
         status = cp->format->tokenizer(&model->tokenizer, cp, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = compare_vocabularies(model, err);
     }
     if (status == ATTUNE_OK) {
         status = find_ends(model, err);

@@ -26,6 +26,9 @@ int cli_open_model(struct cli *cli, struct attune_model **out, struct attune_err
     if (status == ATTUNE_OK) {
         status = attune_model_open(out, path, NULL, &cli->progress, err);
     }
+    if (status == ATTUNE_OK && attune_model_info(*out)->note[0]) {
+        cli_note(cli, "%s", attune_model_info(*out)->note);
+    }
     free(path);
     return status;
 }

@@ -83,6 +83,8 @@ static void take_loaded(struct workbench *b, struct event *event)
     if (attune_trace_init(&b->trace, (size_t)attune_model_info(b->model)->n_vocab, &err) !=
         ATTUNE_OK) {
         bench_say(b, true, "%s", err.text);
+    } else if (attune_model_info(b->model)->note[0]) {
+        bench_say(b, false, "%s", attune_model_info(b->model)->note);
     }
     bench_prompt_changed(b);
 }

@@ -46,6 +46,8 @@ struct attune_model_info {
     const char *position;     /* how it knows them: "learned", "sinusoidal", "rotary", "alibi", "relative", "none" */
     uint64_t n_parameters;    /* summed over the tensors */
     uint64_t n_bytes;         /* of those tensors in the file(s) */
+    const char *note;         /* one line for whoever opens it: what is odd about the files, but no reason
+                                 to refuse them; "" as a rule */
 };
 const struct attune_model_info *attune_model_info(const struct attune_model *model);
 
