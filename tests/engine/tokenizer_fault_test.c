@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <cmocka.h>
 
@@ -52,6 +53,11 @@ static void bad_files_are_named(void **state)
         {"{\"normalizer\": {\"type\": \"Magic\"}, " MADE_CHARS "}", "normalizer Magic"},
         {"{\"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}, " MADE_CHARS "}", "UnicodeScripts"},
         {"{\"decoder\": {\"type\": \"CTC\"}, " MADE_CHARS "}", "decoder CTC"},
+        {"{\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": "
+         "{\"id\": "
+         "\"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}]}, " MADE_CHARS
+         "}",
+         "entry 1 of single is not valid"},
         {"{\"post_processor\": {\"type\": \"Odd\"}, " MADE_CHARS "}", "post_processor Odd"},
         {"{\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"s\", 77], \"cls\": "
          "[\"c\", 1]}, " MADE_CHARS "}",
@@ -135,6 +141,63 @@ static void deep_nesting_is_refused(void **state)
     free(text);
 }
 
+/* Forty steps, each of which doubles what the one before left: a terabyte. */
+static void steps_that_multiply_are_stopped(void **state)
+{
+    static const char open[] = "{\"type\": \"Sequence\", \"%s\": [",
+                      step[] = "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, "
+                               "\"content\": \"aa\"}";
+    static const struct {
+        const char *stage, *list;
+    } stages[] = {{"normalizer", "normalizers"}, {"decoder", "decoders"}};
+    static const attune_token ids[] = {1, 1};
+    char text[8192], *back;
+    struct attune_tokens tokens = {0};
+    struct attune_error err;
+    size_t len;
+
+    for (size_t k = 0; k < 2; k++) {
+        struct attune_tokenizer *tk;
+        size_t n = (size_t)sprintf(text, "{\"%s\": ", stages[k].stage);
+
+        n += (size_t)sprintf(text + n, open, stages[k].list);
+        for (int i = 0; i < 40; i++) {
+            n += (size_t)sprintf(text + n, "%s%s", i ? "," : "", step);
+        }
+        sprintf(text + n, "]}, " MADE_CHARS "}");
+        tk = made_tokenizer(text);
+        if (k == 0) {
+            assert_int_equal(attune_tokenize(&tokens, tk, "ab", 2, NULL, &err), ATTUNE_UNSUPPORTED);
+        } else {
+            assert_int_equal(attune_detokenize(&back, &len, tk, ids, 2, false, true, &err),
+                             ATTUNE_UNSUPPORTED);
+            assert_int_equal(attune_token_bytes(tk, 1, text, sizeof text), 0);
+        }
+        assert_non_null(strstr(err.text, "multiplies"));
+        attune_tokenizer_close(tk);
+    }
+    attune_tokens_done(&tokens);
+}
+
+static void a_packed_bomb_is_stopped(void **state)
+{
+    static const char zeros[1 << 20];
+    struct attune_tokenizer *tk = NULL;
+    struct attune_error err;
+    gzFile gz = gzopen(made_path("tokenizer.json"), "wb");
+
+    assert_non_null(gz);
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(gzwrite(gz, zeros, sizeof zeros), sizeof zeros);
+    }
+    assert_int_equal(gzclose(gz), Z_OK);
+    assert_int_equal(attune_tokenizer_open(&tk, made_path("tokenizer.json"), &err), ATTUNE_FORMAT);
+    assert_non_null(strstr(err.text, "tokenizer.json: unpacks to more than 100 times its size"));
+    assert_int_equal(mkfifo(made_path("fifo"), 0666), 0);
+    assert_int_equal(attune_tokenizer_open(&tk, made_path("fifo"), &err), ATTUNE_FORMAT);
+    assert_non_null(strstr(err.text, "fifo: neither a file nor a directory"));
+}
+
 static void gzip_is_read_and_cuts_are_noticed(void **state)
 {
     char *text = made_byte_level_json(), packed[1 << 15];
@@ -184,6 +247,8 @@ int main(void)
         cmocka_unit_test(bad_files_are_named),
         cmocka_unit_test(bad_gguf_metadata_is_named),
         cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(steps_that_multiply_are_stopped),
+        cmocka_unit_test(a_packed_bomb_is_stopped),
         cmocka_unit_test(gzip_is_read_and_cuts_are_noticed),
         cmocka_unit_test(cut_files_are_errors),
     };

@@ -190,6 +190,18 @@ static void bytes_stand_in_for_unknown_characters(void **state)
     attune_tokenizer_close(tk);
 }
 
+/* As CLIP spells them: a mark at the end of words, none inside. */
+static void words_may_end_in_a_suffix(void **state)
+{
+    struct attune_tokenizer *tk = made_tokenizer(
+        "{\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, \"model\": {\"type\": \"BPE\", "
+        "\"end_of_word_suffix\": \"</w>\", \"vocab\": {\"a\": 0, \"b\": 1, \"a</w>\": 2, "
+        "\"b</w>\": 3, \"ab</w>\": 4}, \"merges\": [\"a b</w>\"]}}");
+
+    made_check(tk, "ab a ba", "4:0-2 2:3-4 1:5-6 2:6-7");
+    attune_tokenizer_close(tk);
+}
+
 static void text_that_is_no_utf8_needs_bytes(void **state)
 {
     struct attune_tokenizer *tk = made_tokenizer(BYTE_FALLBACK);
@@ -260,6 +272,7 @@ int main(void)
         cmocka_unit_test(decoding_is_lossy_on_request_only),
         cmocka_unit_test(a_vocabulary_can_be_asked),
         cmocka_unit_test(bytes_stand_in_for_unknown_characters),
+        cmocka_unit_test(words_may_end_in_a_suffix),
         cmocka_unit_test(text_that_is_no_utf8_needs_bytes),
         cmocka_unit_test(wordpiece_takes_the_longest_piece),
         cmocka_unit_test(unigram_finds_the_best_sum),
