@@ -36,7 +36,7 @@ struct amount {
     int tokens; /* of both, for tokenizers alone */
 };
 
-static const struct amount sample = {30, 800, 60}, whole = {200, 10000, 200};
+static const struct amount sample = {16, 320, 40}, whole = {200, 10000, 200};
 static const struct amount *amount = &sample;
 static uint64_t seed = 20;
 
