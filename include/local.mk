@@ -12,6 +12,7 @@ noinst_HEADERS += \
 	%D%/attune/library.h \
 	%D%/attune/mark.h \
 	%D%/attune/model.h \
+	%D%/attune/quantize.h \
 	%D%/attune/progress.h \
 	%D%/attune/prompt.h \
 	%D%/attune/rng.h \

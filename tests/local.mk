@@ -7,6 +7,7 @@ check_PROGRAMS += \
 	%D%/engine/generate_test \
 	%D%/engine/gguf_test \
 	%D%/engine/quant_test \
+	%D%/engine/quantize_test \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
 	%D%/engine/sampling_golden_test \

@@ -1,6 +1,7 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 tui_parts = \
 	%D%/cmd_probs.c \
+	%D%/cmd_quantize.c \
 	%D%/cmd_run.c \
 	%D%/cmd_score.c
 tui_parts += \

@@ -9,6 +9,7 @@
 #include <attune/tensors.h>
 #include <attune/tokenizer.h>
 #include <attune/model.h>
+#include <attune/quantize.h>
 #include <attune/context.h>
 #include <attune/attention.h>
 #include <attune/heads.h>
