@@ -7,6 +7,7 @@ noinst_HEADERS += \
 	%D%/attune/digest.h \
 	%D%/attune/dist.h \
 	%D%/attune/error.h \
+	%D%/attune/export.h \
 	%D%/attune/generate.h \
 	%D%/attune/heads.h \
 	%D%/attune/library.h \

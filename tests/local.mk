@@ -41,6 +41,7 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/prompts/budget_test \
 	%D%/prompts/diff_test \
+	%D%/prompts/export_test \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
