@@ -133,6 +133,7 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_bytes.c \
 	%D%/tokenizer_charsmap.c \
 	%D%/tokenizer_decode.c \
+	%D%/tokenizer_forms.c \
 	%D%/tokenizer_gguf.c \
 	%D%/tokenizer_folder.c \
 	%D%/tokenizer_json.c \
