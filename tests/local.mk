@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	%D%/tui/panel_walk_test
 
 check_PROGRAMS += \
+	%D%/engine/tokenizer_forms_test \
 	%D%/engine/tokenizer_old_test \
 	%D%/engine/tokenizer_options_test \
 	%D%/engine/tokenizer_roles_test
@@ -111,6 +112,7 @@ made_sources = %D%/engine/made.c %D%/engine/made.h
 
 folder_sources = %D%/engine/folder.c %D%/engine/folder.h
 %C%_engine_tokenizer_old_test_SOURCES = %D%/engine/tokenizer_old_test.c $(folder_sources)
+%C%_engine_tokenizer_forms_test_SOURCES = %D%/engine/tokenizer_forms_test.c $(made_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
