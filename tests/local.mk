@@ -157,6 +157,8 @@ EXTRA_DIST += \
 	%D%/screens/bytes.test \
 	%D%/screens/command.test \
 	%D%/screens/dumb.test \
+	%D%/screens/attention.test \
+	%D%/screens/attention-8.test \
 	%D%/screens/heads.test \
 	%D%/screens/heads-mono.test \
 	%D%/screens/help.test \

@@ -107,6 +107,9 @@ libtui_a_SOURCES += \
 	%D%/term.h
 
 libtui_a_SOURCES += \
+	%D%/attention_lines.c \
+	%D%/attention_map.c \
+	%D%/attention_text.c \
 	%D%/attention_turn.c \
 	%D%/attention_turn.h \
 	%D%/attention_view.c \
