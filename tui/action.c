@@ -204,7 +204,33 @@ static void do_model(struct app *app, const char *arg)
         say_usage(app, "model");
         return;
     }
-    bench_load_model(&app->bench, arg);
+    if (strcmp(arg, "next") == 0) {
+        bench_next_model(&app->bench);
+    } else {
+        bench_load_model(&app->bench, arg);
+    }
+}
+
+static void do_task(struct app *app, const char *arg)
+{
+    bench_use_task(&app->bench, arg);
+}
+
+static void to_mask(struct app *app, bool forward)
+{
+    if (!bench_to_mask(&app->bench, forward)) {
+        bench_say(&app->bench, true, "there is no mask in the text");
+    }
+}
+
+static void do_mask_next(struct app *app, const char *arg)
+{
+    to_mask(app, true);
+}
+
+static void do_mask_previous(struct app *app, const char *arg)
+{
+    to_mask(app, false);
 }
 
 /* The run that an action is for: its argument, else the one on screen. */

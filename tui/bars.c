@@ -98,8 +98,12 @@ void bars_top(struct canvas *c, struct rect row, const struct workbench *b)
     limit = top_right(c, row, b, s);
     x = put(c, row, 0, limit, bold, slash && slash[1] ? slash + 1 : name);
     snprintf(text, sizeof text, "%zu-shot", shots);
-    x = put(c, row, x, limit, s, text);
-    if (b->n_context > 0) {
+    x = put(c, row, x, limit, s, task_at(b->task)->shots ? text : task_at(b->task)->title);
+    if (bench_n_encoder(b) > 0 && b->n_context > 0) {
+        snprintf(text, sizeof text, "encoder %zu, decoder %zu of %zu", bench_n_encoder(b),
+                 used - bench_n_encoder(b), b->n_context);
+        x = put(c, row, x, limit, s, text);
+    } else if (b->n_context > 0) {
         snprintf(text, sizeof text, "context %zu/%zu, %zu left", used, b->n_context,
                  used < b->n_context ? b->n_context - used : 0);
         int before = x;
@@ -146,7 +150,7 @@ void bars_knobs(struct canvas *c, struct rect row, const struct workbench *b)
 
     canvas_fill(c, row, ' ', style_of(c, ROLE_TEXT));
     snprintf(value, sizeof value, "%zu", b->max_tokens);
-    x = put_pair(c, row, x, "new", value, true);
+    x = put_pair(c, row, x, "new", value, task_turns(b->task, "max_tokens"));
     for (size_t pass = 0; b->chain && pass < 2; pass++) {
         for (size_t i = 0; i < (pass ? attune_param_count() : 3); i++) {
             const struct attune_param *p = pass ? attune_param_at(i) : attune_param_find(first[i]);
@@ -163,12 +167,12 @@ void bars_knobs(struct canvas *c, struct rect row, const struct workbench *b)
                 *at = *at == '_' ? '-' : *at;
             }
             snprintf(value, sizeof value, v == p->off && pass == 0 && i > 0 ? "off" : "%.4g", v);
-            x = put_pair(c, row, x, name, value, v != p->off);
+            x = put_pair(c, row, x, name, value, v != p->off && task_turns(b->task, p->name));
         }
         if (pass == 0) {
             snprintf(value, sizeof value, b->seed_is_fixed ? "%llu" : "random",
                      (unsigned long long)b->seed);
-            x = put_pair(c, row, x, "seed", value, b->seed_is_fixed);
+            x = put_pair(c, row, x, "seed", value, b->seed_is_fixed && task_turns(b->task, "seed"));
         }
     }
     if (b->evaluated) {
@@ -218,10 +222,11 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
             bool typed = panel && panel->takes_text && is_typed(&bound->key);
             char label[40];
 
+            bool useless = w == 0 && panel->takes_text && !task_takes(b->task, bound->action);
             bool shadowed = w > 0 && panel && keymap_find(&conf->keymap, panel->name, &bound->key);
 
             if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) || shadowed ||
-                (typed && w > 0)) {
+                useless || (typed && w > 0)) {
                 continue;
             }
             bars_key_label(&bound->key, typed, label, sizeof label);

@@ -208,6 +208,12 @@ static double drawn_number(const struct workbench *b)
     return b->shown_step >= 0 ? b->steps[b->shown_step].draw.u : attune_rng_uniform(b->seed, 0);
 }
 
+/* What stands at the position of an encoder. */
+static attune_token place_token(const struct workbench *b)
+{
+    return b->shown_place < b->tokens.n ? b->tokens.ids[b->shown_place] : ATTUNE_TOKEN_NONE;
+}
+
 static void draw_summary(const struct dist_view *v, struct canvas *c, struct rect r, int y)
 {
     const struct workbench *b = v->bench;
@@ -255,6 +261,27 @@ static void draw_seed(const struct dist_view *v, struct canvas *c, struct rect r
     }
 }
 
+/* At a position of an encoder nothing is drawn: what stands there is what counts. */
+static void draw_place(const struct dist_view *v, struct canvas *c, struct rect r, int y)
+{
+    const struct workbench *b = v->bench;
+    attune_token id = place_token(b);
+    char bytes[VIEW_BYTES], text[VIEW_NUMBER];
+    bool special, mask = task_is_mask(b->model, id);
+    size_t len = view_id_bytes(b, id, bytes, &special);
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "token %zu ", b->shown_place + 1);
+
+    x += special ? canvas_text(c, r, y, x, bytes, len, style_of(c, ROLE_SPECIAL))
+                 : view_token(c, r, y, x, bytes, len, style_of(c, ROLE_ACCENT));
+    x++;
+    if (mask) {
+        view_clip(c, r, y, x, style_of(c, ROLE_DIM), "what would stand there?");
+        return;
+    }
+    x += view_pair(c, r, y, x, "p", view_p(text, raw_p(b, id)));
+    view_clip(c, r, y, x, style_of(c, ROLE_DIM), "seen, not masked");
+}
+
 /* The kept candidates side by side, as wide as they are likely, and u among them. */
 static void draw_cumulative(const struct dist_view *v, struct canvas *c, struct rect r, int y,
                             double u)
@@ -281,7 +308,9 @@ static void draw_cumulative(const struct dist_view *v, struct canvas *c, struct 
             canvas_text(c, r, y, to - 1, "\u2502", 3, s);
         }
     }
-    canvas_text(c, r, y, at, "\u25bc", 3, style_of(c, ROLE_ACCENT));
+    if (!bench_has_places(v->bench)) {
+        canvas_text(c, r, y, at, "\u25bc", 3, style_of(c, ROLE_ACCENT));
+    }
 }
 
 static size_t active_stages(const struct attune_trace *t)
@@ -382,7 +411,10 @@ void dist_view_draw(struct dist_view *v, struct canvas *c, struct rect inside)
     if (head >= 1) {
         draw_summary(v, c, inside, y++);
     }
-    if (head >= 3) {
+    if (head >= 3 && bench_has_places(v->bench)) {
+        draw.id = place_token(v->bench);
+        draw_place(v, c, inside, y++);
+    } else if (head >= 3) {
         draw_seed(v, c, inside, y++, &draw);
     }
     if (head >= 4) {

@@ -93,7 +93,7 @@ static void close_form(struct flow *f)
 }
 
 static bool make_flow(struct flow *f, const struct compose_block *block,
-                      const struct attune_template *form)
+                      const struct attune_template *form, enum task_name task)
 {
     const char *section = block->kind == ATTUNE_BLOCK_TASK   ? form->task
                           : block->kind == ATTUNE_BLOCK_SHOT ? form->shot
@@ -118,7 +118,8 @@ static bool make_flow(struct flow *f, const struct compose_block *block,
     }
     close_form(f);
     for (int part = ATTUNE_PART_TEXT; ok && part <= ATTUNE_PART_ANSWER; part++) {
-        if (!seen[part] && (part == ATTUNE_PART_TEXT || block->answer)) {
+        if (!seen[part] && (part == ATTUNE_PART_TEXT || block->answer) &&
+            task_shows(task, block->kind, part == ATTUNE_PART_ANSWER)) {
             f->unused |= texts[part][0] != '\0';
             ok = (f->len == 0 || add(f, ATTUNE_PART_FORM, false, "\n", 1)) &&
                  add_field(f, (enum attune_part)part, texts[part], seen);
@@ -163,7 +164,7 @@ static bool add_rows(struct flows *l, size_t block, int columns)
     return ok;
 }
 
-int flows_init(struct flows *l, const struct compose *c, int columns)
+int flows_init(struct flows *l, const struct compose *c, enum task_name task, int columns)
 {
     memset(l, 0, sizeof *l);
     l->flows = calloc(c->now->n, sizeof *l->flows);
@@ -172,8 +173,8 @@ int flows_init(struct flows *l, const struct compose *c, int columns)
     }
     for (size_t i = 0; i < c->now->n; i++) {
         l->n_flows = i + 1;
-        if (!make_flow(&l->flows[i], &c->now->blocks[i], &c->now->form) ||
-            !add_rows(l, i, columns)) {
+        if (!make_flow(&l->flows[i], &c->now->blocks[i], &c->now->form, task) ||
+            (task_shows(task, c->now->blocks[i].kind, false) && !add_rows(l, i, columns))) {
             flows_done(l);
             return ATTUNE_MEMORY;
         }

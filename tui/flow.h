@@ -7,6 +7,7 @@
 #define ATTUNE_TUI_FLOW_H
 
 #include "compose.h"
+#include "task.h"
 
 struct flow_part {
     size_t start, end;
@@ -38,7 +39,8 @@ struct flows {
     size_t n_flows, n_rows, capacity;
 };
 
-int flows_init(struct flows *l, const struct compose *c, int columns); /* 0 or ATTUNE_MEMORY */
+/* 0 or ATTUNE_MEMORY. Blocks that the task has no field for are there, but have no rows. */
+int flows_init(struct flows *l, const struct compose *c, enum task_name task, int columns);
 void flows_done(struct flows *l);
 
 /* Offset in the block's flow of a cursor in one of its fields. */

@@ -92,17 +92,15 @@ static float *copy_logits(struct worker *w, size_t position, size_t *n, struct a
     return logits;
 }
 
-/* Renders and tokenizes the job's prompt and tells the result; a copy stays in *text and *tokens.
- */
+/* Renders and tokenizes the job's prompt and tells the result; a copy stays in *text and *read. */
 static int read_prompt(struct worker *w, struct job *job, struct attune_rendered *text,
-                       struct attune_tokens *tokens, struct attune_error *err)
+                       struct attune_task_tokens *read, struct attune_error *err)
 {
-    const struct attune_tokenizer *tk = w->model ? attune_model_tokenizer(w->model) : NULL;
-    const struct attune_tokenize_options options = {.add_special = true};
     struct event *event = event_new(EVENT_tokenized);
+    struct attune_task_tokens placed = {0};
     int status = !event ? no_memory(err) : !w->model ? no_model(err) : ATTUNE_OK;
 
-    if (status == ATTUNE_OK && !tk) {
+    if (status == ATTUNE_OK && !attune_model_tokenizer(w->model)) {
         status =
             attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
                              "this model has no tokenizer: it reads ids only (attune run --ids)");
@@ -111,14 +109,17 @@ static int read_prompt(struct worker *w, struct job *job, struct attune_rendered
         status = attune_prompt_render(text, &job->prompt, err);
     }
     if (status == ATTUNE_OK) {
-        status = attune_tokenize(tokens, tk, text->text, text->len, &options, err);
+        status = job_task_read(read, w, job, NULL, err);
     }
     if (status == ATTUNE_OK) {
         status = attune_prompt_render(&event->rendered, &job->prompt, err);
     }
     if (status == ATTUNE_OK) {
-        status = attune_tokenize(&event->tokens, tk, text->text, text->len, &options, err);
+        status = job_task_read(&placed, w, job, text, err);
+        event->tokens = placed.tokens; /* moved */
+        placed.tokens = (struct attune_tokens){0};
     }
+    attune_task_tokens_done(&placed);
     if (status != ATTUNE_OK) {
         event_free(event);
         return status;
@@ -148,43 +149,62 @@ struct attune_input job_input(const struct job *job)
                                  .n_decoder = job->n_decoder};
 }
 
+/* An encoder is looked at where something is to be filled in: at the mask nearest to the wish. */
+static size_t place_of(const struct attune_task_tokens *read, size_t wish)
+{
+    size_t best = wish < read->tokens.n ? wish : read->tokens.n - 1, distance = SIZE_MAX;
+
+    for (size_t i = 0; i < read->n_masks; i++) {
+        size_t at = read->masks[i], off = at > wish ? at - wish : wish - at;
+
+        if (off < distance) {
+            distance = off;
+            best = at;
+        }
+    }
+    return best;
+}
+
+static int evaluate(struct worker *w, const struct job *job, const struct attune_task_tokens *read,
+                    struct event *event, struct attune_error *err)
+{
+    bool generates = task_generates(job->task);
+    const struct attune_input input = {.ids = read->tokens.ids, .n = read->tokens.n};
+    int status =
+        generates ? sync_input(w, &input, err) : attune_task_sync(w->ctx, read, &w->progress, err);
+
+    if (status == ATTUNE_OK && attune_model_output(w->model, ATTUNE_OUTPUT_TOKENS).there) {
+        event->place = generates ? attune_context_length(w->ctx) - 1 : place_of(read, job->place);
+        event->logits = copy_logits(w, event->place, &event->n, err);
+        status = event->logits ? ATTUNE_OK : err->status;
+    }
+    event->stats = attune_context_stats(w->ctx);
+    return status;
+}
+
 static void do_evaluate(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_rendered text = {0};
-    struct attune_tokens tokens = {0};
-    struct event *event = NULL;
-    float *logits = NULL;
-    size_t n = 0;
-    int status = read_prompt(w, job, &text, &tokens, &err);
+    struct attune_task_tokens read = {0};
+    struct event *event = event_new(EVENT_evaluated);
+    int status = event ? read_prompt(w, job, &text, &read, &err) : no_memory(&err);
 
     if (status == ATTUNE_OK) {
-        const struct attune_input input = {
-            .ids = tokens.ids,
-            .n = tokens.n,
-            .type_ids = attune_model_info(w->model)->n_segments > 1 ? tokens.type_ids : NULL};
-        status = sync_input(w, &input, &err);
+        status = evaluate(w, job, &read, event, &err);
     }
-    if (status == ATTUNE_OK && attune_model_output(w->model, ATTUNE_OUTPUT_TOKENS).there) {
-        logits = copy_logits(w, attune_context_length(w->ctx) - 1, &n, &err);
-        status = logits ? ATTUNE_OK : err.status;
-    }
-    if (status != ATTUNE_CANCELLED) { /* a newer edit is on its way */
-        event = event_new(status == ATTUNE_OK ? EVENT_evaluated : EVENT_refused);
-    }
-    if (event) {
+    if (!event || status == ATTUNE_CANCELLED) { /* a newer edit is on its way */
+        event_free(event);
+    } else {
+        event->kind = status == ATTUNE_OK ? EVENT_evaluated : EVENT_refused;
         event->revision = job->revision;
-        event->logits = logits;
-        event->n = n;
         event->text = status == ATTUNE_OK ? NULL : strdup(err.text);
-        if (status == ATTUNE_OK) {
-            event->stats = attune_context_stats(w->ctx);
-        }
-        logits = NULL;
         worker_tell(w, event);
     }
-    free(logits);
-    attune_tokens_done(&tokens);
+    if (status == ATTUNE_OK) {
+        job_task_answer(w, job, &read);
+    }
+    attune_task_tokens_done(&read);
     attune_rendered_done(&text);
 }
 
@@ -261,10 +281,10 @@ static void do_run(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_rendered text = {0};
-    struct attune_tokens tokens = {0};
+    struct attune_task_tokens read = {0};
     struct attune_run *run = NULL;
     struct attune_store *store = NULL;
-    int status = read_prompt(w, job, &text, &tokens, &err);
+    int status = read_prompt(w, job, &text, &read, &err);
 
     if (status == ATTUNE_OK && w->settings.db_path) {
         store = need_store(w, &err);
@@ -279,17 +299,17 @@ static void do_run(struct worker *w, struct job *job)
             .prompt = &job->prompt,
             .text = text.text,
             .text_len = text.len,
-            .ids = tokens.ids,
-            .n = tokens.n,
+            .ids = read.tokens.ids,
+            .n = read.tokens.n,
             .decoder_ids = info->kind == ATTUNE_SEQ2SEQ ? &info->decoder_start : NULL,
             .n_decoder = info->kind == ATTUNE_SEQ2SEQ,
             .generate = {.max_tokens = job->max_tokens, .seed = job->seed},
         };
 
-        status = tokens.n ? attune_run_start(&run, w->ctx, job->chain, store, &options,
-                                             &w->progress, &err)
-                          : attune_error_set(&err, ATTUNE_ARGUMENT, 0,
-                                             "the prompt is empty: write something");
+        status = read.tokens.n ? attune_run_start(&run, w->ctx, job->chain, store, &options,
+                                                  &w->progress, &err)
+                               : attune_error_set(&err, ATTUNE_ARGUMENT, 0,
+                                                  "the prompt is empty: write something");
     }
     if (status == ATTUNE_OK) {
         tell_started(w, attune_run_id(run), job->revision);
@@ -302,7 +322,7 @@ static void do_run(struct worker *w, struct job *job)
         say_error(w, &err);
     }
     attune_run_free(run);
-    attune_tokens_done(&tokens);
+    attune_task_tokens_done(&read);
     attune_rendered_done(&text);
 }
 
@@ -314,7 +334,7 @@ static void do_step(struct worker *w, struct job *job)
     int status = !event ? no_memory(&err) : sync_input(w, &input, &err);
 
     if (status == ATTUNE_OK) {
-        event->logits = copy_logits(w, attune_context_length(w->ctx) - 1, &event->n, &err);
+        event->logits = copy_logits(w, job->place, &event->n, &err);
         status = event->logits ? ATTUNE_OK : err.status;
     }
     if (status != ATTUNE_OK) {
@@ -323,6 +343,7 @@ static void do_step(struct worker *w, struct job *job)
         return;
     }
     event->step_index = job->step;
+    event->place = job->place;
     event->revision = job->revision;
     worker_tell(w, event);
 }

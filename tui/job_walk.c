@@ -164,6 +164,40 @@ static int hold(struct worker *w, const struct job *job, struct attune_error *er
     return attune_context_sync(w->ctx, &input, &w->progress, err);
 }
 
+/* An encoder sees every token, so each is hidden in turn: a pass a token (Salazar et al., "Masked
+ * Language Model Scoring", 2020). At the end the context holds the text again. */
+static int score_masked(struct worker *w, struct job *job, struct score_view *view,
+                        float *logits /* [n_vocab] */, struct attune_error *err)
+{
+    const struct attune_tokenizer *tk = attune_model_tokenizer(w->model);
+    const struct attune_input input = job_input(job);
+    size_t n_vocab = (size_t)attune_model_info(w->model)->n_vocab;
+    attune_token mask = tk ? attune_tokenizer_mask(tk) : ATTUNE_TOKEN_NONE;
+    int status = ATTUNE_OK, last;
+
+    if (mask == ATTUNE_TOKEN_NONE) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                "this model's tokenizer has no mask: nothing can be hidden");
+    }
+    for (size_t i = 0; i < job->n && status == ATTUNE_OK && !worker_has_waiting(w); i++) {
+        attune_token id = job->ids[i];
+
+        view->scores[i].p = NAN;
+        if (attune_token_kind(tk, id) != ATTUNE_TOKEN_SPECIAL && (size_t)id < n_vocab) {
+            job->ids[i] = mask;
+            status = attune_context_sync(w->ctx, &input, &w->progress, err);
+            job->ids[i] = id;
+            if (status == ATTUNE_OK) {
+                status = attune_context_logits(w->ctx, i, 1, logits, err);
+                view->scores[i] = score_of(logits, n_vocab, id);
+            }
+        }
+        view->n = status == ATTUNE_OK ? i + 1 : view->n;
+    }
+    last = attune_context_sync(w->ctx, &input, NULL, err);
+    return status == ATTUNE_OK ? last : status;
+}
+
 void job_score(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
@@ -180,8 +214,16 @@ void job_score(struct worker *w, struct job *job)
         free(logits);
         return;
     }
-    event->score.scores[0].p = NAN;
-    event->score.n = 1;
+    if (!task_generates(job->task)) {
+        int status = score_masked(w, job, &event->score, logits, &err);
+        if (status != ATTUNE_OK && status != ATTUNE_CANCELLED) {
+            worker_say(w, true, err.text);
+        }
+        n = 0;
+    } else {
+        event->score.scores[0].p = NAN;
+        event->score.n = 1;
+    }
     for (size_t i = 1; i < n && !worker_has_waiting(w); i++) {
         if (attune_context_logits(w->ctx, i - 1, 1, logits, &err) != ATTUNE_OK ||
             (size_t)job->ids[i] >= n_vocab) {

@@ -1,7 +1,6 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 tui_parts = \
 	%D%/cmd_probs.c \
-	%D%/cmd_quantize.c \
 	%D%/cmd_run.c \
 	%D%/cmd_score.c
 tui_parts += \
@@ -63,12 +62,19 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.h \
 	%D%/job.c \
 	%D%/job_attention.c \
+	%D%/job_task.c \
 	%D%/job_walk.c \
 	%D%/panel.h \
 	%D%/workbench.c \
 	%D%/workbench.h \
+	%D%/task.c \
+	%D%/task_view.c \
+	%D%/task_view.h \
+	%D%/task_words.c \
+	%D%/task.h \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
+	%D%/workbench_task.c \
 	%D%/worker.c \
 	%D%/worker.h
 
@@ -107,9 +113,6 @@ libtui_a_SOURCES += \
 	%D%/term.h
 
 libtui_a_SOURCES += \
-	%D%/attention_lines.c \
-	%D%/attention_map.c \
-	%D%/attention_text.c \
 	%D%/attention_turn.c \
 	%D%/attention_turn.h \
 	%D%/attention_view.c \

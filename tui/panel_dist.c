@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dist_view.h"
+#include "task_view.h"
 
 struct dist_state {
     attune_token *order; /* [n] */
@@ -108,7 +109,12 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     const struct workbench *b = panel->bench;
     struct dist_view view;
 
-    if (put_in_order(s, b)) {
+    if (task_has_numbers(b)) {
+        struct task_view task = {.bench = b, .selected = s->selected, .top = s->top};
+        task_numbers_draw(&task, c, inside);
+        s->top = task.top;
+        s->rows = inside.rows;
+    } else if (put_in_order(s, b)) {
         view = view_of(panel);
         dist_view_draw(&view, c, inside);
         s->top = view.top;
@@ -130,9 +136,15 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     const struct workbench *b = panel->bench;
     const char *stale = bench_is_stale(b) && b->shown_step < 0 ? " \u00b7 \u2026" : "";
 
-    if (b->shown_step >= 0 && (size_t)b->shown_step < b->n_steps) {
+    if (task_has_numbers(b)) {
+        task_numbers_title(b, out, capacity);
+    } else if (b->shown_step >= 0 && (size_t)b->shown_step < b->n_steps) {
         snprintf(out, capacity, "Distribution \u00b7 step %llu of the run%s",
                  (unsigned long long)b->steps[b->shown_step].index, stale);
+    } else if (bench_has_places(b) && b->shown_place < b->tokens.n) {
+        snprintf(out, capacity, "Distribution \u00b7 %stoken %zu%s",
+                 task_is_mask(b->model, b->tokens.ids[b->shown_place]) ? "mask, " : "seen, ",
+                 b->shown_place + 1, stale);
     } else {
         snprintf(out, capacity, "Distribution \u00b7 next token%s", stale);
     }
@@ -251,10 +263,31 @@ static bool change_bias(struct panel *panel, const char *name, const char *arg)
     return set_bias(panel, isinf(now) ? by : now + by);
 }
 
+/* A list of its own, or the tokens by the cursor that panels share. */
+static bool move_numbers(struct panel *panel, enum view_move move)
+{
+    struct dist_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    size_t n = task_numbers_rows(b);
+
+    move = move == VIEW_LEFT ? VIEW_UP : move == VIEW_RIGHT ? VIEW_DOWN : move;
+    if (n > 0) {
+        s->selected = view_moved(move, s->selected, n, s->rows);
+        b->frame++;
+    } else {
+        bench_move_cursor(b, (long)view_moved(move, b->token_cursor, b->tokens.n, s->rows) -
+                                 (long)b->token_cursor);
+    }
+    return true;
+}
+
 static bool move(struct panel *panel, enum view_move move)
 {
     struct dist_state *s = panel->state;
 
+    if (task_has_numbers(panel->bench) && move != VIEW_STAY) {
+        return move_numbers(panel, move);
+    }
     if (move == VIEW_STAY || move == VIEW_LEFT || move == VIEW_RIGHT) {
         return false;
     }
@@ -269,7 +302,8 @@ static bool key(struct panel *panel, const struct key *key)
     struct dist_view view = view_of(panel);
     int row = key->y - panel->inside.y - dist_view_head_rows(&view, panel->inside);
 
-    if (key->kind == KEY_MOUSE && key->press && key->button == 0) {
+    if (key->kind == KEY_MOUSE && key->press && key->button == 0 &&
+        !task_has_numbers(panel->bench)) {
         if (row >= 0 && row < s->rows && s->top + (size_t)row < s->n) {
             s->selected = s->top + (size_t)row;
             panel->bench->frame++;

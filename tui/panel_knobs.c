@@ -238,9 +238,10 @@ static void draw_line(const struct panel *panel, struct canvas *c, struct rect r
         x += canvas_print(c, r, y, x, style_of(c, selected ? ROLE_SELECT : ROLE_DIM), "%s ",
                           label(name, knob, false));
         x += canvas_print(c, r, y, x,
-                          style_of(c, selected              ? ROLE_SELECT
-                                      : is_default(b, knob) ? ROLE_TEXT
-                                                            : ROLE_VALUE),
+                          style_of(c, selected                           ? ROLE_SELECT
+                                      : !task_turns(b->task, knob->name) ? ROLE_DIM
+                                      : is_default(b, knob)              ? ROLE_TEXT
+                                                                         : ROLE_VALUE),
                           "%s", value_text(value, sizeof value, b, knob));
         x += 2;
     }
@@ -265,13 +266,16 @@ static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r
     const struct knobs_state *s = panel->state;
     const struct workbench *b = panel->bench;
     const struct knob *knob = &s->knobs[i];
-    bool selected = i == s->selected, changed = !is_default(b, knob),
-         used = is_in_order(b->chain, knob);
+    bool selected = i == s->selected, turns = task_turns(b->task, knob->name),
+         changed = turns && !is_default(b, knob), used = is_in_order(b->chain, knob);
     struct style dim = style_of(c, ROLE_DIM),
                  value_style = style_of(c, changed ? ROLE_VALUE : ROLE_DIM);
     char name[VIEW_NUMBER], value[128];
 
-    canvas_print(c, r, y, 0, style_of(c, selected && panel->focused ? ROLE_SELECT : ROLE_TEXT),
+    canvas_print(c, r, y, 0,
+                 style_of(c, selected && panel->focused ? ROLE_SELECT
+                             : turns                    ? ROLE_TEXT
+                                                        : ROLE_DIM),
                  "%s%s", selected ? "\u25b8" : " ", label(name, knob, true));
     value_text(value, sizeof value, b, knob);
     if (!knob->param || r.cols < AT_BAR + BAR) {
@@ -282,18 +286,23 @@ static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r
     } else {
         canvas_print(c, r, y, AT_VALUE, value_style, "%s", value);
         view_rule(c, r, y, AT_BAR, AT_BAR + BAR, style_of(c, ROLE_FRAME));
-        if (!is_off(b, knob) && used) {
+        if (!is_off(b, knob) && used && turns) {
             canvas_bar(c, r, y, AT_BAR, BAR,
                        slider(knob->param, attune_chain_get(b->chain, knob->name)),
                        style_of(c, ROLE_BAR_FINAL));
         }
     }
     if (r.cols >= AT_HELP) {
-        canvas_print(c, r, y, AT_ORIGIN, value_style, "%s", changed ? "set" : "default");
+        canvas_print(c, r, y, AT_ORIGIN, value_style, "%s",
+                     !turns    ? "idle"
+                     : changed ? "set"
+                               : "default");
     }
     if (r.cols >= AT_HELP + 16) {
-        view_clip(c, r, y, AT_HELP, used ? dim : style_of(c, ROLE_WARN),
-                  used ? knob->help : "this order has no such stage: no effect");
+        view_clip(c, r, y, AT_HELP, used || !turns ? dim : style_of(c, ROLE_WARN),
+                  !turns ? "nothing is written here: no effect"
+                  : used ? knob->help
+                         : "this order has no such stage: no effect");
     }
 }
 

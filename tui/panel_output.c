@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "edit.h"
+#include "task_view.h"
 #include "view.h"
 
 enum { TAIL_BYTES = 240 };
@@ -251,6 +252,11 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     int foot = b->n_steps == 0 ? 0 : inside.rows >= 5 ? 2 : inside.rows >= 3 ? 1 : 0;
 
     s->columns = inside.cols;
+    if (task_has_words(b)) {
+        struct task_view view = {.bench = b};
+        task_words_draw(&view, c, inside);
+        return;
+    }
     if (b->n_steps == 0) {
         if (b->state == BENCH_GENERATING) {
             draw_text(panel, c, inside);
@@ -275,7 +281,9 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
 {
     const struct workbench *b = panel->bench;
 
-    if (b->n_steps == 0 && b->state != BENCH_GENERATING) {
+    if (task_has_words(b)) {
+        task_words_title(b, out, capacity);
+    } else if (b->n_steps == 0 && b->state != BENCH_GENERATING) {
         snprintf(out, capacity, "Output");
     } else if (b->replayed) {
         snprintf(out, capacity, "Output \u00b7 replay of run %lld", (long long)b->run);
@@ -334,11 +342,25 @@ static size_t vertical(const struct panel *panel, bool down)
     return to;
 }
 
+/* The cursor goes from mask to mask where there are any, else from token to token. */
+static bool to_gap(struct workbench *b, enum view_move move)
+{
+    bool forward = move == VIEW_RIGHT || move == VIEW_DOWN || move == VIEW_PAGE_DOWN;
+
+    if (!bench_to_mask(b, forward)) {
+        bench_move_cursor(b, forward ? 1 : -1);
+    }
+    return true;
+}
+
 static bool move(struct panel *panel, enum view_move move)
 {
     const struct workbench *b = panel->bench;
     size_t at = b->step_cursor;
 
+    if (move != VIEW_STAY && task_has_words(b)) {
+        return to_gap(panel->bench, move);
+    }
     if (move == VIEW_STAY || b->n_steps == 0 || b->state == BENCH_GENERATING) {
         return move != VIEW_STAY;
     }

@@ -17,8 +17,9 @@
 #include "prompt_view.h"
 #include "view.h"
 
-struct prompt_state {
-    struct compose compose;
+struct prompt_state { /* a history for each task: undo does not lead from one into another */
+    struct compose composes[TASK_COUNT], *compose;
+    enum task_name task; /* whose fields are shown */
     struct prompt_place at;
     int goal;    /* column that Up and Down keep to; -1: where the cursor is */
     size_t top;  /* first row shown */
@@ -33,10 +34,12 @@ static int open_prompt(struct panel *panel)
     s->goal = -1;
     s->columns = 60;
     s->rows = 10;
-    if (compose_init(&s->compose, &panel->bench->prompt) != ATTUNE_OK) {
+    s->task = panel->bench->task;
+    s->compose = &s->composes[s->task];
+    if (compose_init(s->compose, &panel->bench->prompt) != ATTUNE_OK) {
         return ATTUNE_MEMORY;
     }
-    s->at.block = s->compose.now->n - 1;
+    s->at.block = s->compose->now->n - 1;
     return ATTUNE_OK;
 }
 
@@ -44,31 +47,62 @@ static void close_prompt(struct panel *panel)
 {
     struct prompt_state *s = panel->state;
 
-    compose_done(&s->compose);
+    for (int i = 0; i < TASK_COUNT; i++) {
+        compose_done(&s->composes[i]);
+    }
 }
 
 static struct edit *field(const struct prompt_state *s)
 {
-    return compose_field(&s->compose, s->at.block, s->at.answer);
+    return compose_field(s->compose, s->at.block, s->at.answer);
+}
+
+static bool is_shown(const struct prompt_state *s, size_t block, bool answer)
+{
+    return block < s->compose->now->n &&
+           task_shows(s->task, s->compose->now->blocks[block].kind, answer) &&
+           compose_field(s->compose, block, answer);
 }
 
 /* The cursor stays on a block and a field that exist. */
 static void keep_place(struct prompt_state *s)
 {
-    if (s->at.block >= s->compose.now->n) {
-        s->at.block = s->compose.now->n - 1;
+    if (!is_shown(s, s->at.block, false)) {
+        s->at.block = s->compose->now->n - 1;
     }
-    if (!field(s)) {
+    if (!is_shown(s, s->at.block, s->at.answer)) {
         s->at.answer = false;
     }
+}
+
+/* Another task has come: its own fields and its own history. */
+static void take_task(struct panel *panel)
+{
+    struct prompt_state *s = panel->state;
+
+    if (s->task == panel->bench->task) {
+        return;
+    }
+    s->task = panel->bench->task;
+    s->compose = &s->composes[s->task];
+    if (!s->compose->now && compose_init(s->compose, &panel->bench->prompt) != ATTUNE_OK) {
+        bench_say(panel->bench, true, "out of memory");
+        return;
+    }
+    s->at = (struct prompt_place){s->compose->now->n - 1, false};
+    s->top = 0;
+    s->goal = -1;
+    keep_place(s);
+    edit_place(field(s), edit_length(field(s)));
 }
 
 static void take(struct panel *panel)
 {
     struct prompt_state *s = panel->state;
 
-    if (s->compose.now) {
-        compose_take(&s->compose, &panel->bench->prompt);
+    take_task(panel);
+    if (s->compose->now) {
+        compose_take(s->compose, &panel->bench->prompt);
         keep_place(s);
     }
 }
@@ -81,7 +115,7 @@ static bool put(struct panel *panel)
 
     keep_place(s);
     s->goal = -1;
-    if (compose_put(&s->compose, &panel->bench->prompt, &err) != ATTUNE_OK) {
+    if (compose_put(s->compose, &panel->bench->prompt, &err) != ATTUNE_OK) {
         bench_say(panel->bench, true, "%s", err.text);
         return true;
     }
@@ -101,13 +135,13 @@ static void draw(struct panel *panel, struct canvas *canvas, struct rect inside)
     struct prompt_view view;
 
     take(panel);
-    if (!s->compose.now || inside.cols < 1 || inside.rows < 1) {
+    if (!s->compose->now || inside.cols < 1 || inside.rows < 1) {
         return;
     }
     s->columns = prompt_view_columns(inside);
     s->rows = inside.rows;
     view = (struct prompt_view){.bench = panel->bench,
-                                .compose = &s->compose,
+                                .compose = s->compose,
                                 .at = s->at,
                                 .focused = panel->focused,
                                 .top = s->top};
@@ -118,7 +152,13 @@ static void draw(struct panel *panel, struct canvas *canvas, struct rect inside)
 static void title_text(const struct panel *panel, char *out, size_t capacity)
 {
     const struct attune_prompt *p = &panel->bench->prompt;
+    const struct task *task = task_at(panel->bench->task);
     char shots[VIEW_NUMBER];
+
+    if (!task->shots) {
+        snprintf(out, capacity, "Prompt \u00b7 %s", task->title);
+        return;
+    }
 
     snprintf(out, capacity, "Prompt \u00b7 %s \u00b7 %s", p->form.name ? p->form.name : "",
              prompt_view_shots(shots, attune_prompt_shots(p)));
@@ -131,15 +171,17 @@ static bool cross(struct prompt_state *s, bool forward)
 {
     struct prompt_place at = s->at;
 
-    if (forward && !at.answer && compose_field(&s->compose, at.block, true)) {
+    if (forward && !at.answer && is_shown(s, at.block, true)) {
         at.answer = true;
     } else if (!forward && at.answer) {
         at.answer = false;
     } else {
-        at.block += forward ? 1 : (size_t)-1;
-        at.answer = !forward && compose_field(&s->compose, at.block, true) != NULL;
+        do {
+            at.block += forward ? 1 : (size_t)-1;
+        } while (at.block < s->compose->now->n && !is_shown(s, at.block, false));
+        at.answer = !forward && is_shown(s, at.block, true);
     }
-    if (at.block >= s->compose.now->n) {
+    if (at.block >= s->compose->now->n) {
         return false;
     }
     s->at = at;
@@ -172,7 +214,7 @@ static bool move_rows(struct prompt_state *s, long by)
     bool answer;
     long step = by < 0 ? -1 : 1;
 
-    if (flows_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
+    if (flows_init(&l, s->compose, s->task, s->columns) != ATTUNE_OK) {
         return true;
     }
     offset = flow_offset(&l.flows[s->at.block], s->at.answer, edit_cursor(field(s)));
@@ -197,8 +239,13 @@ static bool move_rows(struct prompt_state *s, long by)
 
 static bool to_block(struct prompt_state *s, bool forward)
 {
-    if (forward ? s->at.block + 1 < s->compose.now->n : s->at.block > 0) {
-        s->at = (struct prompt_place){s->at.block + (forward ? 1 : (size_t)-1), false};
+    size_t to = s->at.block + (forward ? 1 : (size_t)-1);
+
+    while (to < s->compose->now->n && !is_shown(s, to, false)) {
+        to += forward ? 1 : (size_t)-1;
+    }
+    if (to < s->compose->now->n) {
+        s->at = (struct prompt_place){to, false};
         edit_place(field(s), edit_length(field(s)));
     }
     s->goal = -1;
@@ -214,7 +261,7 @@ static bool insert(struct panel *panel, const char *text, size_t len, bool paste
     if (memchr(text, '\0', len)) {
         return fail(panel, "a prompt cannot hold a NUL byte");
     }
-    if (!compose_insert(&s->compose, field(s), text, len, paste)) {
+    if (!compose_insert(s->compose, field(s), text, len, paste)) {
         return fail(panel, "out of memory");
     }
     return put(panel);
@@ -228,7 +275,7 @@ static bool erase(struct panel *panel, enum edit_motion motion)
     if (from == to) {
         return true;
     }
-    if (!compose_erase(&s->compose, field(s), from < to ? from : to, from < to ? to : from)) {
+    if (!compose_erase(s->compose, field(s), from < to ? from : to, from < to ? to : from)) {
         return fail(panel, "out of memory");
     }
     return put(panel);
@@ -309,7 +356,7 @@ static bool mouse_key(struct panel *panel, const struct key *key)
         return move_rows(s, key->button == 64 ? -3 : 3);
     }
     if (!key->press || key->drag || key->button != 0 || key->y < panel->inside.y ||
-        flows_init(&l, &s->compose, s->columns) != ATTUNE_OK) {
+        flows_init(&l, s->compose, s->task, s->columns) != ATTUNE_OK) {
         return false;
     }
     if (at < l.n_rows && !l.rows[at].head) {
@@ -331,7 +378,7 @@ static bool key(struct panel *panel, const struct key *key)
     struct prompt_state *s = panel->state;
     char bytes[4];
 
-    if (!s->compose.now) {
+    if (!s->compose->now) {
         return false;
     }
     take(panel);
@@ -351,15 +398,26 @@ static bool key(struct panel *panel, const struct key *key)
 
 /* ---- actions ---- */
 
+static bool need_shots(struct panel *panel)
+{
+    const struct task *task = task_at(panel->bench->task);
+
+    return task->shots ||
+           !fail(panel, "shots and templates belong to completion: a decoder's task");
+}
+
 /* A new shot behind the one under the cursor, or as the last one when the cursor is on task or
  * query. */
 static bool shot_add(struct panel *panel, const char *arg)
 {
     struct prompt_state *s = panel->state;
-    bool on_shot = s->compose.now->blocks[s->at.block].kind == ATTUNE_BLOCK_SHOT;
-    size_t at = on_shot ? s->at.block + 1 : s->compose.now->n - 1;
+    bool on_shot = s->compose->now->blocks[s->at.block].kind == ATTUNE_BLOCK_SHOT;
+    size_t at = on_shot ? s->at.block + 1 : s->compose->now->n - 1;
 
-    if (!compose_add(&s->compose, at, "", "")) {
+    if (!need_shots(panel)) {
+        return true;
+    }
+    if (!compose_add(s->compose, at, "", "")) {
         return fail(panel, "out of memory");
     }
     s->at = (struct prompt_place){at, false};
@@ -370,7 +428,7 @@ static bool need_shot(struct panel *panel)
 {
     struct prompt_state *s = panel->state;
 
-    if (s->compose.now->blocks[s->at.block].kind == ATTUNE_BLOCK_SHOT) {
+    if (s->compose->now->blocks[s->at.block].kind == ATTUNE_BLOCK_SHOT) {
         return true;
     }
     return !fail(panel, "the cursor is on no shot: move it into one, or add one first");
@@ -380,18 +438,18 @@ static bool shot_remove(struct panel *panel, const char *arg)
 {
     struct prompt_state *s = panel->state;
 
-    return !need_shot(panel) || (compose_remove(&s->compose, s->at.block) && put(panel));
+    return !need_shot(panel) || (compose_remove(s->compose, s->at.block) && put(panel));
 }
 
 static bool shot_duplicate(struct panel *panel, const char *arg)
 {
     struct prompt_state *s = panel->state;
-    const struct compose_block *b = &s->compose.now->blocks[s->at.block];
+    const struct compose_block *b = &s->compose->now->blocks[s->at.block];
 
     if (!need_shot(panel)) {
         return true;
     }
-    if (!compose_add(&s->compose, s->at.block + 1, edit_text(b->text), edit_text(b->answer))) {
+    if (!compose_add(s->compose, s->at.block + 1, edit_text(b->text), edit_text(b->answer))) {
         return fail(panel, "out of memory");
     }
     s->at.block++;
@@ -405,7 +463,7 @@ static bool shift_shot(struct panel *panel, size_t by)
     if (!need_shot(panel)) {
         return true;
     }
-    if (!compose_move(&s->compose, s->at.block, s->at.block + by)) {
+    if (!compose_move(s->compose, s->at.block, s->at.block + by)) {
         return fail(panel, "the shot stands at the end already");
     }
     s->at.block += by;
@@ -426,7 +484,7 @@ static bool block_switch(struct panel *panel, const char *arg)
 {
     struct prompt_state *s = panel->state;
 
-    return !compose_switch(&s->compose, s->at.block) || put(panel);
+    return !need_shots(panel) || !compose_switch(s->compose, s->at.block) || put(panel);
 }
 
 static bool block_next(struct panel *panel, const char *arg)
@@ -465,6 +523,9 @@ static bool use_named_template(struct panel *panel, const char *arg)
     size_t n, at = 0;
     bool done;
 
+    if (!need_shots(panel)) {
+        return true;
+    }
     if (arg && *arg) {
         return use_template(panel, arg);
     }
@@ -489,6 +550,9 @@ static bool load_shots(struct panel *panel, const char *arg)
     long count = space ? view_long(space + 1, -2) : -1;
     int status;
 
+    if (!need_shots(panel)) {
+        return true;
+    }
     if (!arg || !*arg) {
         return fail(panel, "load_shots: wants a file and, if not all, how many of its rows");
     }
@@ -509,6 +573,24 @@ static bool load_shots(struct panel *panel, const char *arg)
     return put(panel);
 }
 
+/* Where something is to be filled in: the mask, or the next sentinel. */
+static bool mask(struct panel *panel, const char *arg)
+{
+    struct prompt_state *s = panel->state;
+    const char *text = edit_text(field(s)), *mask;
+    int nth = 0;
+
+    if (!panel->bench->model || task_at(s->task)->shots || s->task == TASK_compare) {
+        return fail(panel, "a mask is for models that fill one: encoders, and T5 by its sentinels");
+    }
+    while ((mask = task_mask(panel->bench->model, nth)) && strstr(text, mask) &&
+           task_mask(panel->bench->model, nth + 1) != mask) {
+        nth++;
+    }
+    return mask ? insert(panel, mask, strlen(mask), true)
+                : fail(panel, nth ? "this model has no more sentinels" : "this model has no mask");
+}
+
 static bool clear(struct panel *panel, const char *arg)
 {
     struct prompt_state *s = panel->state;
@@ -517,7 +599,7 @@ static bool clear(struct panel *panel, const char *arg)
     if (edit_length(e) == 0) {
         return fail(panel, "the field is empty already");
     }
-    return !compose_erase(&s->compose, e, 0, edit_length(e)) || put(panel);
+    return !compose_erase(s->compose, e, 0, edit_length(e)) || put(panel);
 }
 
 static bool undo(struct panel *panel, const char *arg)
@@ -525,10 +607,10 @@ static bool undo(struct panel *panel, const char *arg)
     struct prompt_state *s = panel->state;
     struct edit *where;
 
-    if (!compose_undo(&s->compose, &where)) {
+    if (!compose_undo(s->compose, &where)) {
         return fail(panel, "nothing to undo");
     }
-    prompt_place_find(&s->at, &s->compose, where);
+    prompt_place_find(&s->at, s->compose, where);
     return put(panel);
 }
 
@@ -537,10 +619,10 @@ static bool redo(struct panel *panel, const char *arg)
     struct prompt_state *s = panel->state;
     struct edit *where;
 
-    if (!compose_redo(&s->compose, &where)) {
+    if (!compose_redo(s->compose, &where)) {
         return fail(panel, "nothing to redo");
     }
-    prompt_place_find(&s->at, &s->compose, where);
+    prompt_place_find(&s->at, s->compose, where);
     return put(panel);
 }
 
@@ -559,6 +641,7 @@ static const struct {
     {"template", use_named_template},
     {"load_shots", load_shots},
     {"clear", clear},
+    {"mask", mask},
     {"undo", undo},
     {"redo", redo},
 };
@@ -567,7 +650,7 @@ static bool action(struct panel *panel, const char *name, const char *arg)
 {
     struct prompt_state *s = panel->state;
 
-    if (!s->compose.now) {
+    if (!s->compose->now) {
         return false;
     }
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {

@@ -68,8 +68,9 @@ static void ask(struct panel *panel)
     struct tokens_state *s = panel->state;
     struct workbench *b = panel->bench;
 
-    if (s->colour == COLOUR_PLAIN || !b->worker || !b->evaluated || b->replayed ||
-        bench_is_stale(b) || b->state == BENCH_GENERATING || s->asked_for == b->answered) {
+    if (s->colour == COLOUR_PLAIN || !b->worker || bench_n_encoder(b) > 0 || !b->evaluated ||
+        b->replayed || bench_is_stale(b) || b->state == BENCH_GENERATING ||
+        s->asked_for == b->answered) {
         return;
     }
     s->asked_for = b->answered;
@@ -109,13 +110,19 @@ static const char *origin(char out[64], const struct workbench *b, size_t i)
     if (b->replayed) {
         return strcpy(out, "recorded prompt");
     }
+    if (i >= b->tokens.n) {
+        return strcpy(out, "the decoder begins with it");
+    }
     if (b->tokens.special[i]) {
         return strcpy(out, "added by the tokenizer");
     }
     for (size_t k = 0; k < text->n_pieces; k++) {
         const struct attune_piece *p = &text->pieces[k];
         if (p->end > b->tokens.start[i]) {
-            if (p->block == 0 || p->block + 1 >= b->prompt.n) {
+            if (!task_at(b->task)->shots) {
+                snprintf(out, 64, "%s", task_heading(b->task, b->prompt.blocks[p->block].kind));
+                out[strcspn(out, "?")] = '\0';
+            } else if (p->block == 0 || p->block + 1 >= b->prompt.n) {
                 snprintf(out, 64, "%s %s", p->block == 0 ? "task" : "query", parts[p->part]);
             } else {
                 snprintf(out, 64, "shot %zu %s", p->block, parts[p->part]);
@@ -142,7 +149,7 @@ static void draw_identity(const struct workbench *b, struct canvas *c, struct re
         x += view_pair(c, r, y, x, "bytes", view_hex(hex, sizeof hex, bytes, len));
     }
     if (i < strip_prompt(b)) {
-        if (!b->replayed && !b->tokens.special[i]) {
+        if (!b->replayed && i < b->tokens.n && !b->tokens.special[i]) {
             snprintf(text, sizeof text, "%zu-%zu", b->tokens.start[i], b->tokens.end[i]);
             x += view_pair(c, r, y, x, "at", text);
         }
@@ -250,6 +257,11 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
 {
     const struct workbench *b = panel->bench;
 
+    if (bench_n_encoder(b) > 0) {
+        snprintf(out, capacity, "Tokens \u00b7 %zu encoder, %zu decoder%s", bench_n_encoder(b),
+                 bench_n_tokens(b) - bench_n_encoder(b), b->replayed ? " (replayed)" : "");
+        return;
+    }
     if (b->n_steps == 0) {
         snprintf(out, capacity, "Tokens \u00b7 %zu", strip_prompt(b));
         return;

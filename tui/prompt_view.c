@@ -69,15 +69,18 @@ static size_t block_tokens(const struct workbench *b, size_t block)
     return n;
 }
 
-static const char *block_name(char out[VIEW_NUMBER], const struct compose *c, size_t i)
+static const char *block_name(char out[VIEW_NUMBER], const struct compose *c, enum task_name task,
+                              size_t i)
 {
-    static const char *const names[ATTUNE_BLOCK_KIND_COUNT] = {"Task", "Shot", "Query"};
+    const char *heading = task_heading(task, c->now->blocks[i].kind);
+    size_t len = heading ? strcspn(heading, "?") : 0;
 
     if (c->now->blocks[i].kind == ATTUNE_BLOCK_SHOT) {
         snprintf(out, VIEW_NUMBER, "Shot %zu", i);
         return out;
     }
-    return strcpy(out, names[c->now->blocks[i].kind]);
+    snprintf(out, VIEW_NUMBER, "%.*s", (int)len, heading ? heading : "");
+    return out;
 }
 
 /* "● Shot 1 ────────────── 14 tokens · 60 B" */
@@ -95,14 +98,18 @@ static void draw_heading(const struct prompt_view *v, const struct flows *l, str
         s.attrs |= ATTR_BOLD;
     }
     used = canvas_print(c, r, y, 0, s, "%s %s ", block->off ? "\u25cb" : "\u25cf",
-                        block_name(name, v->compose, i));
+                        block_name(name, v->compose, v->bench->task, i));
     if (block->off) {
         snprintf(note, sizeof note, " off");
+    } else if (f->empty && !task_at(v->bench->task)->shots) {
+        snprintf(note, sizeof note, " empty");
     } else if (f->empty && block->kind != ATTUNE_BLOCK_QUERY) {
         snprintf(note, sizeof note, r.cols < 50 ? " empty" : " empty: left out");
     } else if (f->unused) {
         snprintf(note, sizeof note,
                  r.cols < 50 ? " ! no place" : " ! the template has no place for it");
+    } else if (tokens == 0 && !task_at(v->bench->task)->shots) {
+        snprintf(note, sizeof note, " %zu B", f->len);
     } else if (r.cols < 44) {
         snprintf(note, sizeof note, " %zu tok", tokens);
     } else {
@@ -167,7 +174,9 @@ static void draw_row(const struct prompt_view *v, const struct flows *l, struct 
                              style_of(c, p->part == ATTUNE_PART_FORM ? ROLE_FORM : ROLE_WARN));
         }
     }
-    for (size_t k = 0; row->last && k < f->closing && !block->off && !f->empty; k++) {
+    for (size_t k = 0;
+         task_at(v->bench->task)->shots && row->last && k < f->closing && !block->off && !f->empty;
+         k++) {
         x += canvas_text(c, r, y, x, "\u21b5", 3, style_of(c, ROLE_FORM));
     }
 }
@@ -212,6 +221,9 @@ static void budget_text(char out[160], bool brief, size_t n, size_t new, size_t 
         snprintf(out, 160,
                  brief ? "%zu + %zu > %zu: %zu over" : "%zu prompt + %zu new > %zu: ends %zu early",
                  n, new, room, all - room);
+    } else if (new == 0) {
+        snprintf(out, 160, brief ? "%zu of %zu" : "%zu tokens of %zu \u00b7 %zu left", n, room,
+                 room - all);
     } else {
         snprintf(out, 160,
                  brief ? "%zu + %zu of %zu, %zu left"
@@ -225,7 +237,8 @@ static void draw_budget(const struct prompt_view *v, struct canvas *c, struct re
 {
     static const char head[] = "context ";
     const struct workbench *b = v->bench;
-    size_t n = b->tokens.n, all = n + b->max_tokens, room = b->n_context;
+    size_t n = b->tokens.n, room = b->n_context;
+    size_t new = task_generates(b->task) && !bench_n_encoder(b) ? b->max_tokens : 0, all = n + new;
     char text[160];
     int columns, bar, x = 0;
 
@@ -233,10 +246,10 @@ static void draw_budget(const struct prompt_view *v, struct canvas *c, struct re
         view_sentence(c, view_rows(r, y, 1), 0, style_of(c, ROLE_DIM), "waiting for the model");
         return;
     }
-    budget_text(text, false, n, b->max_tokens, room);
+    budget_text(text, false, n, new, room);
     columns = text_columns(text, strlen(text));
     if (columns > r.cols) {
-        budget_text(text, true, n, b->max_tokens, room);
+        budget_text(text, true, n, new, room);
         columns = r.cols;
     }
     bar = r.cols - columns - (int)sizeof head;
@@ -272,7 +285,8 @@ static const char *warning(const struct workbench *b, const struct flows *l, enu
     if (bos == 2) {
         return "two begin tokens: the template writes one and the tokenizer adds another";
     }
-    if (query->closing == 0 && query->len > 0 && query->text[query->len - 1] == ' ') {
+    if (task_at(b->task)->shots && query->closing == 0 && query->len > 0 &&
+        query->text[query->len - 1] == ' ') {
         return "ends in a space (\u00b7): it belongs into the next word's token";
     }
     return NULL;
@@ -288,7 +302,7 @@ void prompt_view_draw(struct prompt_view *v, struct canvas *c, struct rect insid
     int foot = inside.rows >= 5, rows;
     struct rect r;
 
-    if (flows_init(&l, v->compose, prompt_view_columns(inside)) != ATTUNE_OK) {
+    if (flows_init(&l, v->compose, v->bench->task, prompt_view_columns(inside)) != ATTUNE_OK) {
         return;
     }
     warn = warning(v->bench, &l, &role);

@@ -1,7 +1,10 @@
 /* The strip of tokens. A token that does not fit on the row goes to the next, a line break ends the
- * row, and a mark stands where the run begins:
+ * row, and a mark stands where the run begins; the decoder's side of two begins a row:
  *
- *   <s>·The·film·was▸·great!↵ */
+ *   <s>·The·film·was▸·great!↵
+ *
+ *   ·The·cat</s>
+ *   ▸<pad>·Le·chat */
 #include <config.h>
 
 #include "strip.h"
@@ -14,6 +17,12 @@ size_t strip_prompt(const struct workbench *b)
     return bench_n_prompt(b);
 }
 
+/* Where the model's own words begin. */
+static bool is_marked(const struct workbench *b, size_t i)
+{
+    return i == (bench_n_encoder(b) > 0 ? bench_n_encoder(b) : strip_prompt(b));
+}
+
 struct spot *strip_place(const struct workbench *b, int columns, size_t *n_rows)
 {
     size_t n = bench_n_tokens(b), row = 0;
@@ -24,10 +33,10 @@ struct spot *strip_place(const struct workbench *b, int columns, size_t *n_rows)
 
     for (size_t i = 0; spots && i < n; i++) {
         size_t len = view_position_bytes(b, i, bytes, &special);
-        int width = text_columns(bytes, len), mark = i == strip_prompt(b);
+        int width = text_columns(bytes, len), mark = is_marked(b, i);
         width = width < columns - mark ? width : columns - mark;
         width = width < 1 ? 1 : width;
-        if (x > 0 && x + mark + width > columns) {
+        if (x > 0 && (x + mark + width > columns || (mark && bench_n_encoder(b) > 0))) {
             row++;
             x = 0;
         }
@@ -124,7 +133,7 @@ void strip_draw(const struct workbench *b, struct canvas *c, struct rect r,
         if (cell.cols > r.cols - spots[i].x) {
             cell.cols = r.cols - spots[i].x;
         }
-        if (i == strip_prompt(b)) {
+        if (is_marked(b, i)) {
             canvas_text(c, r, y, spots[i].x - 1, "\u25b8", 3, style_of(c, ROLE_ACCENT));
         }
         if (special) {

@@ -48,6 +48,9 @@ void bench_close(struct workbench *b)
     worker_close(b->worker);
     attune_model_close(b->model);
     attune_prompt_done(&b->prompt);
+    for (int i = 0; i < TASK_COUNT; i++) {
+        attune_prompt_done(&b->kept[i]);
+    }
     attune_chain_free(b->chain);
     attune_rendered_done(&b->text);
     attune_tokens_done(&b->tokens);
@@ -60,6 +63,8 @@ void bench_close(struct workbench *b)
     free(b->walk.hidden);
     free(b->walk.looks);
     free(b->score.scores);
+    free(b->answer.p);
+    free(b->answer.gaps);
     free(b->session);
     free(b->model_path);
     free(b->logits);
@@ -127,6 +132,7 @@ static struct job *prepare(struct workbench *b, enum job_kind kind)
         return NULL;
     }
     job->revision = b->revision;
+    job->task = b->task;
     return job;
 }
 
@@ -138,6 +144,9 @@ void bench_prompt_changed(struct workbench *b)
     b->revision++;
     b->frame++;
     job = prepare(b, JOB_evaluate);
+    if (job) {
+        job->place = b->token_cursor;
+    }
     if (job && attune_prompt_copy(&job->prompt, &b->prompt, &err) != ATTUNE_OK) {
         fail(b, &err);
         job_free(job);
@@ -156,8 +165,7 @@ int bench_load_example(struct workbench *b, const char *name)
     if (attune_prompt_load(&prompt, name, &err) != ATTUNE_OK) {
         return fail(b, &err);
     }
-    attune_prompt_done(&b->prompt);
-    b->prompt = prompt;
+    bench_take_prompt(b, &prompt);
     bench_prompt_changed(b);
     return ATTUNE_OK;
 }
@@ -188,6 +196,7 @@ void bench_apply_chain(struct workbench *b)
     if (!b->evaluated || history(b, &ids, &n) != ATTUNE_OK) {
         return;
     }
+    n = task_generates(b->task) ? n : 0; /* a position to fill repeats nothing */
     clock_gettime(CLOCK_MONOTONIC, &from);
     attune_chain_apply(&b->trace, b->chain, b->logits, ids, n);
     clock_gettime(CLOCK_MONOTONIC, &to);
@@ -352,13 +361,26 @@ void bench_request_attention(struct workbench *b, const struct attention_request
     }
 }
 
+static bool give_segments(const struct workbench *b, struct job *job)
+{
+    if (b->replayed || !b->model || attune_model_info(b->model)->n_segments < 2 ||
+        job->n > b->tokens.n) {
+        return true;
+    }
+    job->type_ids = malloc(job->n + 1);
+    if (job->type_ids) {
+        memcpy(job->type_ids, b->tokens.type_ids, job->n);
+    }
+    return job->type_ids != NULL;
+}
+
 /* What the model has read for the distribution that is shown, into a job. */
 static bool give_input(const struct workbench *b, struct job *job)
 {
     size_t n = bench_n_encoder(b);
 
     if (n == 0) {
-        return history(b, &job->ids, &job->n) == ATTUNE_OK;
+        return history(b, &job->ids, &job->n) == ATTUNE_OK && give_segments(b, job);
     }
     job->ids = malloc(n * sizeof *job->ids);
     if (!job->ids || history(b, &job->decoder_ids, &job->n_decoder) != ATTUNE_OK) {
@@ -389,31 +411,13 @@ void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t fir
     }
 }
 
-/* "~/x" as the shell has it: a name typed after : has met no shell. */
-static char *typed_path(const char *path)
-{
-    const char *home = getenv("HOME");
-    size_t len = strlen(path) + (home ? strlen(home) : 0) + 1;
-    char *out = malloc(len);
-
-    if (out) {
-        snprintf(out, len, "%s%s", home && path[0] == '~' && path[1] == '/' ? home : "",
-                 home && path[0] == '~' && path[1] == '/' ? path + 1 : path);
-    }
-    return out;
-}
-
 void bench_write_attention(struct workbench *b, const struct attention_file *file)
 {
     struct job *job = prepare(b, JOB_write);
 
     if (job) {
         job->file = *file;
-        job->file.path = typed_path(file->path);
-        if (!job->file.path) {
-            job_free(job);
-            return;
-        }
+        job->file.path = strdup(file->path);
         job->attention = file->window;
         worker_post(b->worker, job);
     }
@@ -457,11 +461,26 @@ void bench_request_walk(struct workbench *b, size_t position)
 
 void bench_request_score(struct workbench *b)
 {
-    struct job *job = prepare(b, JOB_score);
+    struct job *job = bench_n_encoder(b) > 0 ? NULL : prepare(b, JOB_score);
 
     if (job && (job->ids = malloc((b->tokens.n + 1) * sizeof *job->ids))) {
         job->n = b->tokens.n;
         memcpy(job->ids, b->tokens.ids, job->n * sizeof *job->ids);
+        give_segments(b, job);
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
+    }
+}
+
+/* The distribution of another position; the model has read it already. */
+static void ask_place(struct workbench *b, size_t place)
+{
+    struct job *job = prepare(b, JOB_step);
+
+    if (job && give_input(b, job)) {
+        job->place = place;
+        job->step = SIZE_MAX;
         worker_post(b->worker, job);
     } else {
         job_free(job);
@@ -475,13 +494,23 @@ void bench_move_cursor(struct workbench *b, long by)
 
     b->token_cursor = n == 0 || at < 0 ? 0 : (size_t)at < n ? (size_t)at : n - 1;
     b->frame++;
+    if (b->evaluated && b->worker && !bench_is_stale(b) && bench_has_places(b) &&
+        b->token_cursor != b->shown_place) {
+        ask_place(b, b->token_cursor);
+    }
 }
 
 int bench_run(struct workbench *b)
 {
     struct attune_error err = {0};
-    struct job *job = prepare(b, JOB_run);
-    int status = job ? attune_prompt_copy(&job->prompt, &b->prompt, &err) : ATTUNE_MEMORY;
+    struct job *job;
+    int status;
+
+    if (!task_generates(b->task)) {
+        return bench_use_answer(b);
+    }
+    job = prepare(b, JOB_run);
+    status = job ? attune_prompt_copy(&job->prompt, &b->prompt, &err) : ATTUNE_MEMORY;
 
     if (status == ATTUNE_OK) {
         status = attune_chain_copy(&job->chain, b->chain, &err);
@@ -524,6 +553,7 @@ int bench_use_step(struct workbench *b, size_t step)
     job = prepare(b, JOB_step);
     if (job && give_input(b, job)) {
         job->step = step;
+        job->place = (job->n_decoder ? job->n_decoder : job->n) - 1;
         worker_post(b->worker, job);
     } else {
         job_free(job);

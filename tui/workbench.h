@@ -8,6 +8,9 @@
 #define ATTUNE_TUI_WORKBENCH_H
 
 #include <attune/attune.h>
+#include <attune/task.h>
+
+#include "task.h"
 
 struct event;
 struct worker;
@@ -74,6 +77,30 @@ struct score_view { /* plain data */
     struct score *scores; /* [n] */
 };
 
+/* What a task makes of what was read, beside the distribution of a position. */
+#define TASK_MOST 8
+struct task_gap { /* a masked position, and what would stand there */
+    size_t position, n;
+    struct attune_candidate top[TASK_MOST];
+};
+struct task_answer { /* plain data */
+    uint64_t revision;
+    enum task_name task;
+    size_t n_tokens, rows, width;
+    float *p; /* [rows, width] probabilities: follows, classify: one row; tag: a row a token;
+                 question: start and end, a column a token; compare: cosines a layer, of the word
+                 and of the whole */
+    struct task_gap *gaps; /* [n_gaps] fill */
+    size_t n_gaps;
+    size_t pair_first, n_pair; /* tokens of the second text */
+    struct attune_task_answer spans[TASK_MOST]; /* question: the best first */
+    size_t n_spans;
+    double none;                                   /* question: p that there is no answer */
+    bool has_word;                                 /* compare: the word stands in both texts */
+    bool has_pooled;                               /* compare: the model has a pooled vector */
+    double norm[2], pooled_norm[2], pooled_cosine; /* compare: last layer's mean; pooled */
+};
+
 enum bench_state {
     BENCH_LOADING,
     BENCH_IDLE,
@@ -91,7 +118,9 @@ struct workbench {
     uint64_t frame; /* counts changes: panels may cache by it */
 
     /* Composed here. */
+    enum task_name task;
     struct attune_prompt prompt;
+    struct attune_prompt kept[TASK_COUNT]; /* of the other tasks; n 0: not begun */
     uint64_t revision;
     struct attune_chain *chain;
     size_t max_tokens;
@@ -111,8 +140,9 @@ struct workbench {
     char refusal[256];           /* why the prompt was not evaluated: too long, ...; "" */
     long shown_step; /* whose distribution follows: a step of the run, or -1: what comes after the
                         prompt */
-    float *logits;   /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
-                        has   only what its record kept: steps[shown_step].top) */
+    size_t shown_place; /* an encoder's: the position whose distribution follows */
+    float *logits; /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
+                      has   only what its record kept: steps[shown_step].top) */
     struct attune_trace trace; /* the chain over these logits, redone on every knob tick */
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
@@ -120,6 +150,7 @@ struct workbench {
     struct heads_view heads; /* from the first head on; empty after every change of what is asked */
     struct walk_view walk;
     struct score_view score;
+    struct task_answer answer;
 
     /* The run on screen, live or replayed. */
     int64_t run; /* id in the store, 0: none */
@@ -194,7 +225,17 @@ void bench_request_walk(struct workbench *b, size_t position);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.
  */
 void bench_request_score(struct workbench *b);
+/* Where every position has a distribution of its own (an encoder's), that follows the cursor. */
 void bench_move_cursor(struct workbench *b, long by);
+
+/* Another task: each keeps its own prompt. What a model can do is what its head is for. */
+int bench_use_task(struct workbench *b, const char *name); /* "": the next one */
+void bench_fit_task(struct workbench *b);         /* after another model: one that it can do */
+bool bench_has_places(const struct workbench *b); /* a distribution at every position */
+/* The masked position before or after the cursor; false: there is none. */
+bool bench_to_mask(struct workbench *b, bool forward);
+/* The answer of the task for what is on the screen is there. */
+bool bench_has_answer(const struct workbench *b);
 
 int bench_run(struct workbench *b);
 void bench_cancel(struct workbench *b); /* what runs now; false message if nothing does */
@@ -206,6 +247,7 @@ void bench_restore(struct workbench *b,
                    int64_t run); /* its prompt, chain and seed into the composer */
 void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
+void bench_next_model(struct workbench *b); /* the one behind it in the library */
 
 /* Tokens of prompt and run together: what position i holds. Of an encoder-decoder first what the
  * encoder reads, then the decoder's start token, then the run. */

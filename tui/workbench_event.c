@@ -86,6 +86,7 @@ static void take_loaded(struct workbench *b, struct event *event)
     } else if (attune_model_info(b->model)->note[0]) {
         bench_say(b, false, "%s", attune_model_info(b->model)->note);
     }
+    bench_fit_task(b);
     bench_prompt_changed(b);
 }
 
@@ -118,7 +119,11 @@ static void take_evaluated(struct workbench *b, struct event *event)
         b->read = true;
         b->evaluated = false;
         b->shown_step = -1;
+        b->shown_place = event->place;
         take_logits(b, event, -1);
+        if (b->evaluated && bench_has_places(b)) {
+            b->token_cursor = event->place;
+        }
     }
 }
 
@@ -208,6 +213,15 @@ static void take_score(struct workbench *b, struct event *event)
     memset(&event->score, 0, sizeof event->score);
 }
 
+static void take_answer(struct workbench *b, struct event *event)
+{
+    free(b->answer.p);
+    free(b->answer.gaps);
+    b->answer = event->answer;
+    b->answer.revision = event->revision;
+    memset(&event->answer, 0, sizeof event->answer);
+}
+
 static void take_started(struct workbench *b, struct event *event)
 {
     forget_run(b);
@@ -271,7 +285,9 @@ static void take_finished(struct workbench *b, struct event *event)
 
 static void take_logits_of_step(struct workbench *b, struct event *event)
 {
-    if (b->shown_step == (long)event->step_index && event->revision == b->revision) {
+    if (b->shown_step == (long)event->step_index && event->revision == b->revision &&
+        (b->shown_step >= 0 || event->place == b->token_cursor)) {
+        b->shown_place = event->place;
         take_logits(b, event, b->shown_step);
     }
 }
@@ -321,8 +337,7 @@ static void take_restored(struct workbench *b, struct event *event)
         bench_say(b, true, "%s", err.text);
         return;
     }
-    attune_prompt_done(&b->prompt);
-    b->prompt = prompt;
+    bench_take_prompt(b, &prompt);
     b->seed = r->seed;
     b->seed_is_fixed = true;
     b->max_tokens = r->max_tokens;
@@ -351,6 +366,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_verified] = take_verified,   [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,
+        [EVENT_answer] = take_answer,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

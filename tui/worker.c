@@ -77,6 +77,8 @@ void event_free(struct event *event)
         free(event->walk.hidden);
         free(event->walk.looks);
         free(event->score.scores);
+        free(event->answer.p);
+        free(event->answer.gaps);
         free(event->logits);
         free(event->text);
         free(event);

@@ -37,6 +37,7 @@ struct job { /* fields that a kind does not need stay zero */
     struct job *next;
     enum job_kind kind;
     uint64_t revision;
+    enum task_name task;
     struct attune_prompt prompt; /* evaluate, run */
     struct attune_chain *chain;  /* run */
     size_t max_tokens;
@@ -50,6 +51,7 @@ struct job { /* fields that a kind does not need stay zero */
     uint8_t *type_ids;         /* [n] segments, or NULL */
     attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
     size_t n, n_decoder, step;
+    size_t place; /* evaluate, step: the position whose distribution is wanted */
 };
 
 #define EVENT_LIST(KIND)                                                                           \
@@ -60,7 +62,7 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(evaluated)                                                                                \
     KIND(refused) KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits)             \
         KIND(listed) KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk)            \
-            KIND(score) KIND(heads)
+            KIND(score) KIND(heads) KIND(answer)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -86,6 +88,8 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct heads_view heads;
     struct walk_view walk;
     struct score_view score;
+    struct task_answer answer;
+    size_t place; /* evaluated, logits: the position they are of */
     struct attune_step step;
     size_t step_index;
     int64_t run;
@@ -148,5 +152,13 @@ void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
 void job_write(struct worker *w, struct job *job);     /* job_attention.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */
+
+/* job_task.c. What the task reads of the job's prompt; its bytes are those of the rendered text
+ * where one is given, else of the fields. */
+int job_task_read(struct attune_task_tokens *out, const struct worker *w, const struct job *job,
+                  const struct attune_rendered *text, struct attune_error *err);
+/* What the task makes of it, told; the context holds it. */
+void job_task_answer(struct worker *w, const struct job *job,
+                     const struct attune_task_tokens *read);
 
 #endif

@@ -181,7 +181,7 @@ static void flows_are_the_rendered_text(void **state)
     assert_int_equal(compose_init(&c, &p), ATTUNE_OK);
     for (int columns = 1; columns < 30; columns += 4) {
         joined[0] = '\0';
-        assert_int_equal(flows_init(&l, &c, columns), ATTUNE_OK);
+        assert_int_equal(flows_init(&l, &c, TASK_complete, columns), ATTUNE_OK);
         for (size_t i = 0; i < l.n_flows; i++) {
             if (!l.flows[i].empty) {
                 strcat(joined, l.flows[i].text);

@@ -82,7 +82,7 @@ static void wrong_lines_are_named_and_the_rest_counts(void **state)
     static const char text[] =
         "set theme purple\nbind all\nset fps 0\nfrobnicate\nbind all ctrl- run\n"
         "bind dist b some_action\nscreen s a//b\nscreen s @12z a\nset nothing 1\n"
-        "unbind all f12\nset theme dark\r\n";
+        "unbind all f11\nset theme dark\r\n";
     static const char expected[] =
         "u.conf:1: theme: purple is not one of auto|dark|light\n"
         "u.conf:2: bind: wants a place, a key and an action: bind all f5 run\n"
@@ -94,7 +94,7 @@ static void wrong_lines_are_named_and_the_rest_counts(void **state)
         "u.conf:7: layout, column 3: the name of a panel is wanted\n"
         "u.conf:8: @12z: a size is columns or columns x rows, as in @120 or @120x40\n"
         "u.conf:9: nothing: no such option\n"
-        "u.conf:10: all f12: nothing is bound there\n";
+        "u.conf:10: all f11: nothing is bound there\n";
     struct conf conf;
     struct attune_error err;
     char *problems;
