@@ -87,4 +87,19 @@ EXTRA_DIST += \
 	%D%/recipes/tiny-encoder/senses.py \
 	%D%/recipes/tiny-encoder/train.py \
 	%D%/recipes/tiny-encoder/verify.py \
+	%D%/recipes/tiny-seq2seq/card.py \
+	%D%/recipes/tiny-seq2seq/clauses.py \
+	%D%/recipes/tiny-seq2seq/corpus.py \
+	%D%/recipes/tiny-seq2seq/evaluate.py \
+	%D%/recipes/tiny-seq2seq/export.py \
+	%D%/recipes/tiny-seq2seq/grammar.py \
+	%D%/recipes/tiny-seq2seq/make.py \
+	%D%/recipes/tiny-seq2seq/model.py \
+	%D%/recipes/tiny-seq2seq/nouns.py \
+	%D%/recipes/tiny-seq2seq/phrases.py \
+	%D%/recipes/tiny-seq2seq/pieces.py \
+	%D%/recipes/tiny-seq2seq/surface.py \
+	%D%/recipes/tiny-seq2seq/train.py \
+	%D%/recipes/tiny-seq2seq/verbs.py \
+	%D%/recipes/tiny-seq2seq/verify.py \
 	%D%/pictures/workbench.png
