@@ -34,6 +34,7 @@ check_PROGRAMS += \
 	%D%/engine/gemm_test \
 	%D%/engine/heads_test \
 	%D%/engine/task_test \
+	%D%/engine/task_text_test \
 	%D%/engine/kernel_test \
 	%D%/engine/team_test
 
@@ -58,6 +59,14 @@ check_PROGRAMS += \
 	%D%/prompts/store_write_test \
 	%D%/prompts/template_test \
 	%D%/prompts/text_test
+
+check_PROGRAMS += \
+	%D%/tui/cmd_classify_test \
+	%D%/tui/cmd_embed_test \
+	%D%/tui/cmd_fill_test \
+	%D%/tui/cmd_nsp_test \
+	%D%/tui/cmd_qa_test \
+	%D%/tui/cmd_tag_test
 
 check_PROGRAMS += \
 	%D%/tui/cmd_models_test
@@ -108,6 +117,7 @@ made_sources = %D%/engine/made.c %D%/engine/made.h
 %C%_engine_tokenizer_test_SOURCES = %D%/engine/tokenizer_test.c $(made_sources)
 
 folder_sources = %D%/engine/folder.c %D%/engine/folder.h
+spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 %C%_engine_tokenizer_old_test_SOURCES = %D%/engine/tokenizer_old_test.c $(folder_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
@@ -116,6 +126,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
 %C%_engine_task_test_SOURCES = %D%/engine/task_test.c $(golden_sources)
+%C%_engine_task_text_test_SOURCES = %D%/engine/task_text_test.c $(golden_sources) $(spoken_sources)
 %C%_engine_forward_test_SOURCES = %D%/engine/forward_test.c $(golden_sources)
 %C%_engine_stacks_test_SOURCES = %D%/engine/stacks_test.c $(golden_sources)
 
@@ -131,6 +142,12 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_attention_test_SOURCES = %D%/tui/cmd_attention_test.c $(verb_sources)
 %C%_tui_cmd_bench_test_SOURCES = %D%/tui/cmd_bench_test.c $(verb_sources)
+%C%_tui_cmd_classify_test_SOURCES = %D%/tui/cmd_classify_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_embed_test_SOURCES = %D%/tui/cmd_embed_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_fill_test_SOURCES = %D%/tui/cmd_fill_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_nsp_test_SOURCES = %D%/tui/cmd_nsp_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_qa_test_SOURCES = %D%/tui/cmd_qa_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_tag_test_SOURCES = %D%/tui/cmd_tag_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)

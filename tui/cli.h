@@ -112,6 +112,9 @@ struct cli_context {
 int cli_open_context(struct cli *cli, struct cli_context *out, struct attune_context_options options, size_t room,
                      bool sync, struct attune_error *err);
 void cli_context_done(struct cli_context *c);
+/* The list that an option gives, a value from 0 to most for each of n tokens: freed by the caller, NULL
+ * if the option was not given. */
+int cli_get_list(struct cli *cli, const char *option, size_t n, int most, uint8_t **out, struct attune_error *err);
 
 /* The chain that the sampling flags describe, and the options of a generation with its seed (a fresh one
  * if none is given). Exit statuses, the line printed. */

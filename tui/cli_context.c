@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list of 0 and 1, one for each of the n ids. NULL if the option was not given. */
-static int get_bits(struct cli *cli, const char *option, size_t n, uint8_t **out,
-                    struct attune_error *err)
+int cli_get_list(struct cli *cli, const char *option, size_t n, int most, uint8_t **out,
+                 struct attune_error *err)
 {
     const char *list = cli_value(cli, option);
     attune_token *values = NULL;
@@ -30,11 +29,16 @@ static int get_bits(struct cli *cli, const char *option, size_t n, uint8_t **out
         status = *out ? ATTUNE_OK : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
     for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
-        if (values[i] > 1) {
-            status = attune_error_set(err, ATTUNE_ARGUMENT, 0, "--%s: value %zu is %ld, not 0 or 1",
-                                      option, i + 1, (long)values[i]);
+        if (values[i] > most) {
+            status = attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                      "--%s: value %zu is %ld, not 0%s%d", option, i + 1,
+                                      (long)values[i], most == 1 ? " or " : " to ", most);
         }
         (*out)[i] = (uint8_t)values[i];
+    }
+    if (status != ATTUNE_OK) {
+        free(*out);
+        *out = NULL;
     }
     free(values);
     return status;
@@ -64,10 +68,10 @@ static int sync_context(struct cli *cli, struct cli_context *c, struct attune_er
                                  .decoder_ids = c->decoder_ids,
                                  .n_decoder = c->n_decoder};
     uint8_t *types = NULL, *mask = NULL;
-    int status = get_bits(cli, "type-ids", input.n, &types, err);
+    int status = cli_get_list(cli, "type-ids", input.n, UINT8_MAX, &types, err);
 
     if (status == ATTUNE_OK) {
-        status = get_bits(cli, "mask", input.n, &mask, err);
+        status = cli_get_list(cli, "mask", input.n, 1, &mask, err);
     }
     input.type_ids = types;
     input.mask = mask;

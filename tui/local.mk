@@ -18,12 +18,18 @@ tui_parts += \
 	%D%/cmd_attention.c \
 	%D%/cmd_bench.c \
 	%D%/cmd_card.c \
+	%D%/cmd_classify.c \
 	%D%/cmd_detokenize.c \
+	%D%/cmd_embed.c \
+	%D%/cmd_fill.c \
 	%D%/cmd_hidden.c \
 	%D%/cmd_logits.c \
 	%D%/cmd_mark.c \
 	%D%/cmd_models.c \
 	%D%/cmd_note.c \
+	%D%/cmd_nsp.c \
+	%D%/cmd_qa.c \
+	%D%/cmd_tag.c \
 	%D%/cmd_tokenize.c
 tui_parts += \
 	%D%/cmd_compose.c \
@@ -57,6 +63,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_fork.h \
 	%D%/cli_input.c \
 	%D%/cli_sampling.c \
+	%D%/cli_task.c \
+	%D%/cli_task.h \
 	%D%/cli_token.c \
 	%D%/edit.c \
 	%D%/edit.h \
