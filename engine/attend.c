@@ -86,6 +86,9 @@ static size_t bucket_of(const struct recipe *r, bool causal, long distance /* ke
     if (distance < exact || exact < 1) {
         return (size_t)(first + (distance < buckets ? distance : buckets - 1));
     }
+    if (distance >= r->relative_distance) { /* also where a file says less than `exact` */
+        return (size_t)(first + buckets - 1);
+    }
     share = logf((float)distance / (float)exact) /
             (float)log((double)r->relative_distance / (double)exact) * (float)(buckets - exact);
     exact += (long)share;

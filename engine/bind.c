@@ -192,8 +192,9 @@ static int check_tensor(const struct binder *bd, const struct tensor *t, const u
     }
     if (!t->type) {
         return attune_error_set(bd->err, ATTUNE_UNSUPPORTED, 0,
-                                "%s: tensor %.64s is stored as %s, which is not supported", t->file,
-                                t->name, t->type_name);
+                                "%s: tensor %.64s is stored as %s, which is not supported: convert "
+                                "it to F32, F16 or BF16",
+                                t->file, t->name, t->type_name);
     }
     row_bytes = quant_row_bytes(t->type, (size_t)want[n_want - 1]);
     if (!row_bytes || t->n_bytes / row_bytes != (n_want == 2 ? want[0] : 1) ||

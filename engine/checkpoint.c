@@ -61,6 +61,12 @@ static int open_format(struct checkpoint *cp, const char *path, struct attune_er
             return cp->format->open(cp, path, err);
         }
     }
+    if (S_ISREG(st.st_mode) && strlen(path) > 12 &&
+        strcmp(path + strlen(path) - 12, ".safetensors") == 0) {
+        return attune_error_set(err, ATTUNE_FORMAT, 0,
+                                "%s: weights alone: give the directory with their config.json",
+                                cp->shown);
+    }
     return attune_error_set(err, ATTUNE_FORMAT, 0,
                             "%s: not a model (neither GGUF nor a directory with config.json)",
                             cp->shown);

@@ -196,6 +196,27 @@ static int check_index(struct checkpoint *cp, const json_t *map, const char *con
     return ATTUNE_OK;
 }
 
+/* Weights that other programs keep in the place where the safetensors are missing. */
+static int say_no_tensors(const struct checkpoint *cp, struct attune_error *err)
+{
+    static const char *const others[] = {
+        "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack",
+        "model.ckpt.index",  "consolidated.00.pth",          "model.onnx",
+    };
+    const struct files *files = cp->files;
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (is_file(files->folder, others[i])) {
+            return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                    "%s: holds %s, but no model.safetensors: let the model's own "
+                                    "library save it as that",
+                                    cp->shown, others[i]);
+        }
+    }
+    return attune_error_set(err, ATTUNE_NOT_FOUND, 0, "%s: neither %s nor %s is there", cp->shown,
+                            single, index_name);
+}
+
 static int open_tensors(struct checkpoint *cp, struct attune_error *err)
 {
     struct files *files = cp->files;
@@ -206,10 +227,7 @@ static int open_tensors(struct checkpoint *cp, struct attune_error *err)
 
     if (!is_file(files->folder, single)) {
         if (!is_file(files->folder, index_name)) {
-            return attune_error_set(
-                err, ATTUNE_NOT_FOUND, 0,
-                "%s: neither model.safetensors nor model.safetensors.index.json is there",
-                cp->shown);
+            return say_no_tensors(cp, err);
         }
         status = load_json(&files->index, cp, index_name, true, err);
         map = json_object_get(files->index, "weight_map");

@@ -547,6 +547,22 @@ bool gguf_get_text(const struct gguf *file, const char *key, struct gguf_text *o
     return true;
 }
 
+size_t gguf_n_values(const struct gguf *file)
+{
+    return file->n_pairs;
+}
+
+const struct gguf_value *gguf_value_at(const struct gguf *file, size_t i, struct gguf_text *key)
+{
+    *key = file->pairs[i].key;
+    return &file->pairs[i].value;
+}
+
+size_t gguf_value_bytes(const struct gguf_value *value)
+{
+    return (size_t)value->n * scalar_sizes[value->type == GGUF_ARRAY ? value->of : value->type];
+}
+
 size_t gguf_n_tensors(const struct gguf *file)
 {
     return file->n_tensors;

@@ -51,6 +51,12 @@ bool gguf_get_text(const struct gguf *file, const char *key, struct gguf_text *o
 /* Element i of an array of numbers. */
 double gguf_number_at(const struct gguf_value *value, uint64_t i);
 
+/* All metadata, sorted by key. */
+size_t gguf_n_values(const struct gguf *file);
+const struct gguf_value *gguf_value_at(const struct gguf *file, size_t i, struct gguf_text *key);
+/* What the elements of a value that is no string take in the file. */
+size_t gguf_value_bytes(const struct gguf_value *value);
+
 size_t gguf_n_tensors(const struct gguf *file);
 const struct gguf_tensor *gguf_tensor_at(const struct gguf *file, size_t i);
 const char *gguf_tensor_type_name(uint32_t type); /* "Q8_0"; NULL if the format knows no such number */

@@ -73,6 +73,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/generate.c \
 	%D%/gguf.c \
 	%D%/gguf.h \
+	%D%/gguf_write.c \
+	%D%/gguf_write.h \
 	%D%/hub.c \
 	%D%/hub.h \
 	%D%/json_error.c \
@@ -93,6 +95,9 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/product.h \
 	%D%/quant.c \
 	%D%/quant.h \
+	%D%/quant_fit.c \
+	%D%/quantize.c \
+	%D%/quantize.h \
 	%D%/recipe.h \
 	%D%/rng.c \
 	%D%/sampler.c \
@@ -128,6 +133,7 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_bytes.c \
 	%D%/tokenizer_charsmap.c \
 	%D%/tokenizer_decode.c \
+	%D%/tokenizer_forms.c \
 	%D%/tokenizer_gguf.c \
 	%D%/tokenizer_folder.c \
 	%D%/tokenizer_json.c \

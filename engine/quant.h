@@ -25,6 +25,8 @@ struct quant_ops {
     int block;          /* elements a block; rows hold whole blocks */
     size_t block_bytes;
     void (*to_float)(float *out /* [n] */, const void *row, size_t n); /* n: whole blocks */
+    /* The nearest row of this type; NULL: only read here, not written. n: whole blocks. */
+    void (*from_float)(void *row, const float *x /* [n] */, size_t n);
     /* NULL for types that the kernels read by themselves; n <= 256, whole blocks */
     void (*unpack)(struct quant_integers *out, const void *row, size_t n);
 };
@@ -43,7 +45,17 @@ size_t quant_row_bytes(const struct quant_ops *type, size_t n);
 void quant_combine(float *out /* [n] */, const void *row, size_t n,
                    void (*unpack)(struct quant_integers *, const void *, size_t), size_t bytes);
 
-/* IEEE 754 half precision at p (any alignment) as float. */
+/* IEEE 754 half precision at p (any alignment) as float, and the nearest half (ties to even) to p. */
 float quant_half(const void *p);
+void quant_put_half(void *p, float x);
+
+/* What the types with several scales need to be written (quant_fit.c). */
+
+/* q[i] in low..high so that scale q is near x, squares of x as weights; returns scale. */
+float quant_fit(signed char *q, const float *x, int n, int low, int high);
+/* The same with q in 0..high and x near scale q - *minimum, *minimum >= 0. */
+float quant_fit_minimum(unsigned char *q, float *minimum, const float *x, int n, int high);
+/* The integer nearest to x, ties to even, in low..high. */
+int quant_round(float x, int low, int high);
 
 #endif

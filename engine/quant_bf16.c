@@ -14,6 +14,22 @@ static void to_float(float *out, const void *row, size_t n)
     }
 }
 
+/* Ties to even; a NaN stays one, quiet. */
+static void from_float(void *row, const float *x, size_t n)
+{
+    unsigned char *p = row;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, x + i, sizeof bits);
+        bits = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u
+                                                  : bits + 0x7fffu + (bits >> 16 & 1);
+        p[2 * i] = (unsigned char)(bits >> 16);
+        p[2 * i + 1] = (unsigned char)(bits >> 24);
+    }
+}
+
 const struct quant_ops quant_bf16 = {
     .name = "bf16",
     .dtype = "BF16",
@@ -21,4 +37,5 @@ const struct quant_ops quant_bf16 = {
     .block = 1,
     .block_bytes = 2,
     .to_float = to_float,
+    .from_float = from_float,
 };

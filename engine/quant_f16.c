@@ -12,6 +12,15 @@ static void to_float(float *out, const void *row, size_t n)
     }
 }
 
+static void from_float(void *row, const float *x, size_t n)
+{
+    unsigned char *p = row;
+
+    for (size_t i = 0; i < n; i++) {
+        quant_put_half(p + 2 * i, x[i]);
+    }
+}
+
 const struct quant_ops quant_f16 = {
     .name = "f16",
     .dtype = "F16",
@@ -19,4 +28,5 @@ const struct quant_ops quant_f16 = {
     .block = 1,
     .block_bytes = 2,
     .to_float = to_float,
+    .from_float = from_float,
 };

@@ -8,6 +8,11 @@ static void to_float(float *out, const void *row, size_t n)
     memcpy(out, row, n * sizeof *out);
 }
 
+static void from_float(void *row, const float *x, size_t n)
+{
+    memcpy(row, x, n * sizeof *x);
+}
+
 const struct quant_ops quant_f32 = {
     .name = "f32",
     .dtype = "F32",
@@ -15,4 +20,5 @@ const struct quant_ops quant_f32 = {
     .block = 1,
     .block_bytes = 4,
     .to_float = to_float,
+    .from_float = from_float,
 };

@@ -2,6 +2,8 @@
  * Byte j holds element j in its low half and element j + 16 in its high half. */
 #include <config.h>
 
+#include <math.h>
+
 #include "engine/quant.h"
 
 static void to_float(float *out, const void *row, size_t n)
@@ -19,6 +21,28 @@ static void to_float(float *out, const void *row, size_t n)
     }
 }
 
+/* The value of the largest magnitude becomes -8, so that its sign costs no range; as in ggml. */
+static void from_float(void *row, const float *x, size_t n)
+{
+    unsigned char *p = row;
+
+    for (; n > 0; n -= 32, x += 32, p += 18) {
+        float most = 0, d, inverse;
+
+        for (int j = 0; j < 32; j++) {
+            most = fabsf(x[j]) > fabsf(most) ? x[j] : most;
+        }
+        d = most / -8;
+        inverse = d != 0 ? 1 / d : 0;
+        quant_put_half(p, d);
+        for (int j = 0; j < 16; j++) {
+            int low = (int)(x[j] * inverse + 8.5f), high = (int)(x[j + 16] * inverse + 8.5f);
+
+            p[2 + j] = (unsigned char)((low > 15 ? 15 : low) | (high > 15 ? 15 : high) << 4);
+        }
+    }
+}
+
 const struct quant_ops quant_q4_0 = {
     .name = "q4_0",
     .dtype = NULL,
@@ -26,4 +50,5 @@ const struct quant_ops quant_q4_0 = {
     .block = 32,
     .block_bytes = 18,
     .to_float = to_float,
+    .from_float = from_float,
 };

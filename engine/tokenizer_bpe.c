@@ -152,54 +152,37 @@ static attune_token find_whole(const struct encoding *e, const struct piece *p)
                : vocab_find(&e->tk->vocab, spelled, spelled_write(spelled, p->s, p->len));
 }
 
-static int make_symbols(struct encoding *e, const struct piece *p, struct row *row)
+static int make_symbols(struct encoding *e, const struct piece *p, struct symbol **out, size_t *n)
 {
     const struct bpe *m = e->tk->model;
     attune_token whole = m->ignore_merges && !p->raw ? find_whole(e, p) : ATTUNE_TOKEN_NONE;
+    struct row row = {.at = arena_get(&e->arena, p->len, sizeof *row.at)};
+    int status;
 
-    row->at = arena_get(&e->arena, p->len, sizeof *row->at);
-    if (!row->at) {
+    if (!row.at) {
         return encoding_no_memory(e);
     }
+    *out = row.at;
+    *n = 1;
     if (whole >= 0) {
-        row->at[0] = (struct symbol){whole, 0, (uint32_t)p->len};
-        row->n = 1;
+        row.at[0] = (struct symbol){whole, 0, (uint32_t)p->len};
         return ATTUNE_OK;
     }
     if (p->bytes) {
-        add_bytes(m, row, p->s, (uint32_t)p->len);
+        add_bytes(m, &row, p->s, (uint32_t)p->len);
     } else if (p->raw) {
-        add_fallback(m, row, p->s, 0, (uint32_t)p->len);
+        add_fallback(m, &row, p->s, 0, (uint32_t)p->len);
     } else {
-        add_chars(e->tk, row, p->s, (uint32_t)p->len);
+        add_chars(e->tk, &row, p->s, (uint32_t)p->len);
     }
-    return merge_symbols(e, by_merges, p->s, row->at, &row->n);
+    status = merge_symbols(e, by_merges, p->s, row.at, &row.n);
+    *n = row.n;
+    return status;
 }
 
 static int encode_word(struct encoding *e, const struct piece *p)
 {
-    bool known = false;
-    struct word *slot = p->raw ? NULL : word_slot(e, p->s, p->len, &known);
-    struct row row = {0};
-    int status = ATTUNE_OK;
-
-    if (known) {
-        for (size_t i = 0; i < slot->n && status == ATTUNE_OK; i++) {
-            const struct symbol *x = &slot->symbols[i];
-
-            status = encoding_emit(e, x->id, p, x->start, x->start + x->len);
-        }
-        return status;
-    }
-    status = make_symbols(e, p, &row);
-    if (status == ATTUNE_OK && slot) {
-        *slot = (struct word){p->s, row.at, (uint32_t)p->len, (uint32_t)row.n};
-    }
-    for (size_t i = 0; i < row.n && status == ATTUNE_OK; i++) {
-        status =
-            encoding_emit(e, row.at[i].id, p, row.at[i].start, row.at[i].start + row.at[i].len);
-    }
-    return status;
+    return word_encode(e, p, make_symbols);
 }
 
 static int encode(struct encoding *e, const struct piece *p)

@@ -161,51 +161,48 @@ static size_t cluster(const char *s, size_t len)
     return n;
 }
 
-/* The most items that one cluster can become: its bytes, or what its parts are replaced by. */
-static bool reserve(struct encoding *e, struct item **items, size_t *capacity, size_t need)
-{
-    struct item *more;
-
-    if (need <= *capacity) {
-        return true;
-    }
-    e->arena.full = need > e->arena.limit / sizeof *more;
-    more = e->arena.full ? NULL : realloc(*items, need * 2 * sizeof *more);
-    if (!more) {
-        return false;
-    }
-    *items = more;
-    *capacity = need * 2;
-    return true;
-}
-
 /* One cluster: the whole where it is short and has a replacement, else character by character. */
-static bool map_cluster(struct encoding *e, const struct step *step, const char *s, size_t len,
-                        struct item **items, size_t *n, size_t *capacity, bool *changed)
+static bool map_cluster(struct stretch *x, const char *s, size_t len)
 {
+    const struct step *step = x->how;
     size_t taken, k;
     const char *text = len < 6 ? charsmap_find(step, s, len, false, &taken) : NULL;
     uint32_t c;
 
     if (text) {
-        *changed = true;
-        if (!reserve(e, items, capacity, *n + strlen(text) + 1)) {
+        x->changed = true;
+        if (!stretch_reserve(x, x->n + strlen(text) + 1)) {
             return false;
         }
-        replace(*items, n, s, len, text);
+        x->late = x->late || (x->n == 0 && *text == '\0');
+        replace(x->items, &x->n, s, len, text);
         return true;
     }
     for (size_t i = 0; i < len; i += k) {
         k = unicode_decode(s + i, len - i, &c);
         text = charsmap_find(step, s + i, k, false, &taken);
-        if (!reserve(e, items, capacity, *n + (text ? strlen(text) : 0) + 1)) {
+        if (!stretch_reserve(x, x->n + (text ? strlen(text) : 0) + 1)) {
             return false;
         }
         if (text) {
-            *changed = true;
-            replace(*items, n, s + i, k, text);
+            x->changed = true;
+            x->late = x->late || (x->n == 0 && *text == '\0');
+            replace(x->items, &x->n, s + i, k, text);
         } else {
-            (*items)[(*n)++] = (struct item){.c = c};
+            x->items[x->n++] = (struct item){.c = c};
+        }
+    }
+    return true;
+}
+
+static bool map_stretch(struct stretch *x)
+{
+    size_t len;
+
+    for (size_t i = 0; i < x->part.len; i += len) {
+        len = cluster(x->part.s + i, x->part.len - i);
+        if (!map_cluster(x, x->part.s + i, len)) {
+            return false;
         }
     }
     return true;
@@ -213,22 +210,16 @@ static bool map_cluster(struct encoding *e, const struct step *step, const char 
 
 int charsmap_run(struct encoding *e, const struct step *step, struct piece *p)
 {
-    struct item *items = NULL;
-    size_t n = 0, capacity = 0, len;
-    bool changed = false;
-    int status = reserve(e, &items, &capacity, p->len + 1) ? ATTUNE_OK : encoding_no_memory(e);
+    unsigned char stays[128];
+    size_t taken;
 
-    for (size_t i = 0; i < p->len && status == ATTUNE_OK; i += len) {
-        len = cluster(p->s + i, p->len - i);
-        if (!map_cluster(e, step, p->s + i, len, &items, &n, &capacity, &changed)) {
-            status = encoding_no_memory(e);
-        }
+    for (int c = 0; c < 128; c++) {
+        char s = (char)c;
+
+        stays[c] = !charsmap_find(step, &s, 1, false, &taken);
     }
-    if (status == ATTUNE_OK && changed) {
-        status = normalizer_write(e, items, n, p);
-    }
-    free(items);
-    return status;
+    stays['\r'] = stays['\n'] = 0; /* both are one cluster */
+    return normalizer_rewrite(e, p, stays, map_stretch, step);
 }
 
 /* As llama.cpp does it: the longest beginning that has a replacement, from left to right. */

@@ -36,6 +36,30 @@ struct word *word_slot(struct encoding *e, const char *s, size_t len, bool *know
     return slot;
 }
 
+int word_encode(struct encoding *e, const struct piece *p,
+                int (*make)(struct encoding *e, const struct piece *p, struct symbol **out,
+                            size_t *n))
+{
+    bool known = false;
+    struct word *slot = p->raw ? NULL : word_slot(e, p->s, p->len, &known);
+    const struct symbol *symbols = known ? slot->symbols : NULL;
+    struct symbol *made = NULL;
+    size_t n = known ? slot->n : 0;
+    int status = known ? ATTUNE_OK : make(e, p, &made, &n);
+
+    if (!known && status == ATTUNE_OK) {
+        symbols = made;
+        if (slot) {
+            *slot = (struct word){p->s, made, (uint32_t)p->len, (uint32_t)n};
+        }
+    }
+    for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
+        status =
+            encoding_emit(e, symbols[i].id, p, symbols[i].start, symbols[i].start + symbols[i].len);
+    }
+    return status;
+}
+
 int word_cut(struct encoding *e, const struct piece *p,
              int (*encode)(struct encoding *e, const struct piece *p))
 {

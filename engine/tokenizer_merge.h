@@ -28,6 +28,10 @@ struct word {
 };
 enum { WORD_LONGEST = 48 };
 struct word *word_slot(struct encoding *e, const char *s, size_t len, bool *known);
+/* Emits p as what it became before, else as what make says: *out from the call's arena. */
+int word_encode(struct encoding *e, const struct piece *p,
+                int (*make)(struct encoding *e, const struct piece *p, struct symbol **out,
+                            size_t *n));
 
 /* Hands over the parts of p that begin with U+2581 after another character, each by itself: for
  * models none of whose merges goes across such a place. */

@@ -101,194 +101,79 @@ int normalizer_replace(struct encoding *e, const struct step *step, struct piece
 }
 
 /* ---- normal forms ---- */
-enum { COMPOSE = 1, COMPATIBLE = 2 };
-
-static uint8_t class_of(uint32_t c)
-{
-    return (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
-}
-
-/* No character has more than 4 parts (18 by compatibility); ASCII has one. */
-static size_t most_items(const struct piece *p, unsigned form)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->len; i++) {
-        unsigned char c = (unsigned char)p->s[i];
-
-        n += c < 0x80 ? 1 : c < 0xc0 ? 0 : form & COMPATIBLE ? 18 : 4;
-    }
-    return n;
-}
-
-static int by_class(const void *a, const void *b)
-{
-    const struct item *x = a, *y = b;
-
-    return x->class != y->class ? (int)x->class - (int)y->class : x->place < y->place ? -1 : 1;
-}
-
-/* Canonical order: each run of marks by class, those of one class as they stood. */
-static void sort_marks(struct item *items, size_t n)
-{
-    for (size_t i = 0, run; i < n; i += run + 1) {
-        for (run = 0; i + run < n && items[i + run].class > 0; run++) {
-            items[i + run].place = (uint32_t)run;
-        }
-        if (run > 1) {
-            qsort(items + i, run, sizeof *items, by_class);
-        }
-    }
-}
-
-/* Old characters decomposed, marks in canonical order. */
-static size_t decompose(const struct piece *p, unsigned form, struct item *items)
-{
-    utf8proc_option_t option = UTF8PROC_DECOMPOSE | (form & COMPATIBLE ? UTF8PROC_COMPAT : 0);
-    utf8proc_int32_t parts[32];
-    size_t n = 0, len;
-    uint32_t c;
-
-    for (size_t i = 0; i < p->len; i += len) {
-        utf8proc_ssize_t k;
-
-        len = unicode_decode(p->s + i, p->len - i, &c);
-        k = utf8proc_decompose_char((utf8proc_int32_t)c, parts, 32, option, NULL);
-        if (k < 0 || k > (form & COMPATIBLE ? 18 : 4)) {
-            parts[0] = (utf8proc_int32_t)c;
-            k = 1;
-        }
-        for (utf8proc_ssize_t j = 0; j < k; j++) {
-            items[n++] = (struct item){(uint32_t)parts[j], 0, j > 0, class_of((uint32_t)parts[j])};
-        }
-    }
-    sort_marks(items, n);
-    return n;
-}
-
-/* The primary composite of two characters, 0 if there is none. */
-static uint32_t composite(uint32_t a, uint32_t b)
-{
-    utf8proc_int32_t pair[2] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
-
-    return utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) == 1
-               ? (uint32_t)pair[0]
-               : 0;
-}
-
-/* Canonical composition (Unicode Standard, 3.11, D117), in place. */
-static size_t compose(struct item *items, size_t n)
-{
-    size_t starter = SIZE_MAX, out = 0;
-    int before = -1; /* class of the last mark kept since the starter; -1: none */
-
-    for (size_t i = 0; i < n; i++) {
-        struct item item = items[i];
-        bool blocked = before >= 0 && before >= item.class;
-        uint32_t c = starter == SIZE_MAX || blocked ? 0 : composite(items[starter].c, item.c);
-
-        if (c) {
-            items[starter].c = c;
-            items[starter].change += item.change - 1;
-            continue;
-        }
-        if (item.class == 0) {
-            starter = out;
-            before = -1;
-        } else {
-            before = item.class;
-        }
-        items[out++] = item;
-    }
-    return out;
-}
-
-int normalizer_write(struct encoding *e, const struct item *items, size_t n, struct piece *p)
-{
-    struct builder b;
-    struct span span = start_of(p);
-    size_t at = 0;
-    uint32_t c;
-
-    builder_init(&b, e, p->len + p->len / 2);
-    for (size_t i = 0; i < n; i++) {
-        for (int k = items[i].change; k <= 0 && at < p->len; k++) {
-            size_t len = unicode_decode(p->s + at, p->len - at, &c);
-
-            if (k == items[i].change) {
-                span = piece_span(p, at, len);
-            }
-            at += len;
-        }
-        builder_add_char(&b, items[i].c, span);
-        if (items[i].change < 0) { /* what is inserted next covers the last character taken */
-            span = piece_span(p, at - 1, 1);
-        }
-    }
-    return builder_finish(&b, p);
-}
-
-static int normal_form(struct encoding *e, struct piece *p, unsigned form)
-{
-    unsigned char least =
-        form == COMPOSE ? 0xcc : 0x80; /* nothing below U+0300 is changed by NFC */
-    struct item *items;
-    size_t i = 0, n;
-
-    while (i < p->len && (unsigned char)p->s[i] < least) { /* continuation bytes are below 0xc0 */
-        i++;
-    }
-    if (i == p->len) {
-        return ATTUNE_OK;
-    }
-    n = most_items(p, form);
-    e->arena.full = n > e->arena.limit / sizeof *items;
-    items = e->arena.full ? NULL : malloc(n * sizeof *items);
-    if (!items) {
-        return encoding_no_memory(e);
-    }
-    n = decompose(p, form, items);
-    n = form & COMPOSE ? compose(items, n) : n;
-    i = (size_t)normalizer_write(e, items, n, p);
-    free(items);
-    return (int)i;
-}
-
 static int run_nfc(struct encoding *e, const struct step *step, struct piece *p)
 {
-    return normal_form(e, p, COMPOSE);
+    return normalizer_form(e, p, FORM_COMPOSE);
 }
 
 static int run_nfd(struct encoding *e, const struct step *step, struct piece *p)
 {
-    return normal_form(e, p, 0);
+    return normalizer_form(e, p, 0);
 }
 
 static int run_nfkc(struct encoding *e, const struct step *step, struct piece *p)
 {
-    return normal_form(e, p, COMPOSE | COMPATIBLE);
+    return normalizer_form(e, p, FORM_COMPOSE | FORM_COMPATIBLE);
 }
 
 static int run_nfkd(struct encoding *e, const struct step *step, struct piece *p)
 {
-    return normal_form(e, p, COMPATIBLE);
+    return normalizer_form(e, p, FORM_COMPATIBLE);
 }
 
 /* ---- one character at a time ---- */
-enum { DROP = 0x110000 };
+enum { DROP = 0x110000, GONE = 0xff };
 
-/* Rewrites each character through map: DROP, another character, or itself. */
-static int each_char(struct encoding *e, struct piece *p, uint32_t (*map)(uint32_t c))
+/* Where map first changes something. ascii: what map makes of those; GONE: dropped. */
+static size_t unchanged(const struct piece *p, uint32_t (*map)(uint32_t c),
+                        const unsigned char *ascii)
 {
-    struct builder b;
-    size_t len;
+    size_t i = 0, len;
     uint32_t c;
 
+    for (; i < p->len; i += len) {
+        unsigned char byte = (unsigned char)p->s[i];
+
+        len = byte < 0x80 ? 1 : unicode_decode(p->s + i, p->len - i, &c);
+        if (byte < 0x80 ? ascii[byte] != byte : map(c) != c) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* Rewrites each character through map: DROP, another character, or itself; map keeps ASCII in
+ * ASCII. */
+static int each_char(struct encoding *e, struct piece *p, uint32_t (*map)(uint32_t c))
+{
+    unsigned char ascii[128];
+    struct builder b;
+    size_t at, len;
+    uint32_t c;
+
+    for (c = 0; c < 128; c++) {
+        uint32_t to = map(c);
+
+        ascii[c] = to < 0x80 ? (unsigned char)to : GONE;
+    }
+    at = unchanged(p, map, ascii);
+    if (at == p->len) {
+        return ATTUNE_OK;
+    }
     builder_init(&b, e, p->len + p->len / 8);
-    for (size_t i = 0; i < p->len; i += len) {
+    builder_add_piece(&b, p, 0, at);
+    for (size_t i = at; i < p->len; i += len) {
         struct span span;
         uint32_t to;
 
+        for (len = 0; i + len < p->len && (unsigned char)p->s[i + len] < 0x80 &&
+                      ascii[(unsigned char)p->s[i + len]] != GONE;
+             len++) {
+        }
+        if (len > 0) {
+            builder_add_mapped(&b, p, i, i + len, ascii);
+            continue;
+        }
         len = unicode_decode(p->s + i, p->len - i, &c);
         to = map(c);
         span = piece_span(p, i, len);
@@ -372,6 +257,11 @@ static int space_ideographs(struct encoding *e, struct piece *p)
     size_t len;
     uint32_t c;
 
+    for (len = 0; len < p->len && (unsigned char)p->s[len] < 0xe3; len++) {
+    }
+    if (len == p->len) { /* the first is U+3400 */
+        return ATTUNE_OK;
+    }
     builder_init(&b, e, p->len + p->len / 8);
     for (size_t i = 0; i < p->len; i += len) {
         struct span span;
@@ -395,7 +285,7 @@ static int run_bert(struct encoding *e, const struct step *step, struct piece *p
         status = space_ideographs(e, p);
     }
     if (status == ATTUNE_OK && (step->flags & ACCENTS)) {
-        status = normal_form(e, p, 0);
+        status = normalizer_form(e, p, 0);
         status = status ? status : each_char(e, p, without_accent);
     }
     if (status == ATTUNE_OK && (step->flags & LOWER)) {

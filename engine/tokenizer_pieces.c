@@ -160,10 +160,18 @@ void builder_add_piece(struct builder *b, const struct piece *p, size_t start, s
     if (p->align) {
         memcpy(b->align + b->n, p->align + start, len * sizeof *b->align);
     } else {
-        uint32_t c;
+        uint32_t c, origin = (uint32_t)p->origin;
 
         for (size_t i = start, n; i < end; i += n) {
-            struct span span = piece_span(p, i, n = unicode_decode(p->s + i, end - i, &c));
+            struct span span;
+
+            if ((unsigned char)p->s[i] < 0x80) {
+                n = 1;
+                b->align[b->n + i - start] =
+                    (struct span){origin + (uint32_t)i, origin + (uint32_t)i + 1};
+                continue;
+            }
+            span = piece_span(p, i, n = unicode_decode(p->s + i, end - i, &c));
 
             for (size_t k = 0; k < n; k++) {
                 b->align[b->n + i - start + k] = span;
@@ -171,6 +179,17 @@ void builder_add_piece(struct builder *b, const struct piece *p, size_t start, s
         }
     }
     b->n += len;
+}
+
+void builder_add_mapped(struct builder *b, const struct piece *p, size_t start, size_t end,
+                        const unsigned char *map)
+{
+    size_t at = b->n;
+
+    builder_add_piece(b, p, start, end);
+    for (; !b->failed && at < b->n; at++) {
+        b->s[at] = (char)map[(unsigned char)b->s[at]];
+    }
 }
 
 int builder_finish(struct builder *b, struct piece *p)

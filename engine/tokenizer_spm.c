@@ -81,28 +81,7 @@ static int make_symbols(struct encoding *e, const struct piece *p, struct symbol
 
 static int encode_word(struct encoding *e, const struct piece *p)
 {
-    bool known = false;
-    struct word *slot = p->raw ? NULL : word_slot(e, p->s, p->len, &known);
-    const struct symbol *symbols;
-    struct symbol *made = NULL;
-    size_t n;
-    int status = ATTUNE_OK;
-
-    if (known) {
-        symbols = slot->symbols;
-        n = slot->n;
-    } else {
-        status = make_symbols(e, p, &made, &n);
-        symbols = made;
-        if (status == ATTUNE_OK && slot) {
-            *slot = (struct word){p->s, made, (uint32_t)p->len, (uint32_t)n};
-        }
-    }
-    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
-        status =
-            encoding_emit(e, symbols[i].id, p, symbols[i].start, symbols[i].start + symbols[i].len);
-    }
-    return status;
+    return word_encode(e, p, make_symbols);
 }
 
 static int encode(struct encoding *e, const struct piece *p)

@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/tokenizer_text.h"
+
 struct attune_tokenizer;
 struct decoding;
 struct encoding;
-struct piece;
 struct regex;
 
 /* ---- steps: one row a "type" of tokenizer.json ---- */
@@ -66,7 +67,24 @@ struct item {
     int change;
     uint8_t class; /* canonical combining class; 0: starter */
 };
-int normalizer_write(struct encoding *e, const struct item *items, size_t n, struct piece *p);
+/* A part of a text that is more than plain ASCII, and what a rule makes of it. */
+struct stretch {
+    struct encoding *e;
+    struct piece part;
+    const void *how;
+    struct item *items; /* [n], of capacity */
+    size_t n, capacity;
+    bool changed; /* else the part stays as it is */
+    bool late;    /* the text begins with what is dropped: as in the reference, what follows covers
+                     characters before its own, to the end of the text */
+};
+bool stretch_reserve(struct stretch *x, size_t need); /* false: no memory */
+/* Rewrites the stretches of p, not the ASCII between them whose stays[128] is 1; rule is false
+ * where there is no memory. */
+int normalizer_rewrite(struct encoding *e, struct piece *p, const unsigned char *stays,
+                       bool (*rule)(struct stretch *x), const void *how);
+enum { FORM_COMPOSE = 1, FORM_COMPATIBLE = 2 };
+int normalizer_form(struct encoding *e, struct piece *p, unsigned form);
 int charsmap_load(struct step *step, const json_t *json, struct attune_error *err);
 int charsmap_set(struct step *step, const char *map, size_t len, struct attune_error *err);
 int charsmap_run(struct encoding *e, const struct step *step, struct piece *p);

@@ -54,6 +54,9 @@ void builder_init(struct builder *b, struct encoding *e, size_t capacity);
 void builder_add(struct builder *b, const char *s, size_t len, struct span span);
 void builder_add_char(struct builder *b, uint32_t c, struct span span);
 void builder_add_piece(struct builder *b, const struct piece *p, size_t start, size_t end);
+/* The same of ASCII alone, each byte through map[128]. */
+void builder_add_mapped(struct builder *b, const struct piece *p, size_t start, size_t end,
+                        const unsigned char *map);
 int builder_finish(struct builder *b, struct piece *p); /* p takes the new bytes */
 
 /* ---- one call of attune_tokenize, one sequence of it ---- */

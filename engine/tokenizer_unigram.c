@@ -180,30 +180,7 @@ static int write_raw(struct encoding *e, const struct piece *p)
 
 static int encode(struct encoding *e, const struct piece *p)
 {
-    bool known = false;
-    struct word *slot;
-    const struct symbol *symbols;
-    struct symbol *made = NULL;
-    size_t n = 0;
-    int status = ATTUNE_OK;
-
-    if (p->raw) {
-        return write_raw(e, p);
-    }
-    slot = word_slot(e, p->s, p->len, &known);
-    if (!known) {
-        status = make_symbols(e, p, &made, &n);
-        if (status == ATTUNE_OK && slot) {
-            *slot = (struct word){p->s, made, (uint32_t)p->len, (uint32_t)n};
-        }
-    }
-    symbols = known ? slot->symbols : made;
-    n = known ? slot->n : n;
-    for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
-        status =
-            encoding_emit(e, symbols[i].id, p, symbols[i].start, symbols[i].start + symbols[i].len);
-    }
-    return status;
+    return p->raw ? write_raw(e, p) : word_encode(e, p, make_symbols);
 }
 
 /* ---- loading ---- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/gguf.h"
+#include "engine/tokenizer_merge.h"
 #include "engine/tokenizer_parts.h"
 
 struct wordpiece {
@@ -49,25 +50,36 @@ static attune_token match(const struct attune_tokenizer *tk, const struct piece 
     return ATTUNE_TOKEN_NONE;
 }
 
-static int encode(struct encoding *e, const struct piece *p)
+/* One symbol a piece; the unknown token alone where the word cannot be covered. */
+static int make_symbols(struct encoding *e, const struct piece *p, struct symbol **out, size_t *n)
 {
     const struct wordpiece *m = e->tk->model;
-    size_t first = e->out->n, end;
     char *buffer = arena_get(&e->arena, m->longest + m->prefix_len + 1, 1);
+    struct symbol *symbols = arena_get(&e->arena, p->len, sizeof *symbols);
     bool whole = count_chars(p) <= m->max_chars;
-    int status = buffer ? ATTUNE_OK : encoding_no_memory(e);
+    size_t end;
 
-    for (size_t at = 0; at < p->len && whole && status == ATTUNE_OK; at = end) {
+    *out = symbols;
+    *n = 0;
+    if (!buffer || !symbols) {
+        return encoding_no_memory(e);
+    }
+    for (size_t at = 0; at < p->len && whole; at = end) {
         attune_token id = match(e->tk, p, at, buffer, &end);
 
         whole = id >= 0;
-        status = whole ? encoding_emit(e, id, p, at, end) : ATTUNE_OK;
+        symbols[(*n)++] = (struct symbol){id, (uint32_t)at, (uint32_t)(end - at)};
     }
-    if (status == ATTUNE_OK && !whole) {
-        e->out->n = first;
-        status = encoding_emit(e, m->unk, p, 0, p->len);
+    if (!whole) {
+        symbols[0] = (struct symbol){m->unk, 0, (uint32_t)p->len};
+        *n = 1;
     }
-    return status;
+    return ATTUNE_OK;
+}
+
+static int encode(struct encoding *e, const struct piece *p)
+{
+    return word_encode(e, p, make_symbols);
 }
 
 static void measure(const struct vocab *v, struct wordpiece *m)

@@ -7,11 +7,13 @@ noinst_HEADERS += \
 	%D%/attune/digest.h \
 	%D%/attune/dist.h \
 	%D%/attune/error.h \
+	%D%/attune/export.h \
 	%D%/attune/generate.h \
 	%D%/attune/heads.h \
 	%D%/attune/library.h \
 	%D%/attune/mark.h \
 	%D%/attune/model.h \
+	%D%/attune/quantize.h \
 	%D%/attune/progress.h \
 	%D%/attune/prompt.h \
 	%D%/attune/rng.h \

@@ -1,10 +1,16 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
-prompts_parts =
+prompts_parts = \
+	%D%/export_json.c \
+	%D%/export_markdown.c \
+	%D%/export_html.c \
+	%D%/export_asciicast.c
 
 noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/budget.c \
 	%D%/diff.c \
+	%D%/export.c \
+	%D%/export.h \
 	%D%/json.c \
 	%D%/json.h \
 	%D%/library.c \

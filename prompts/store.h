@@ -150,6 +150,16 @@ int store_check_mark(enum attune_mark_kind kind, const char *text, struct attune
 /* The file written anew from what is left, the log emptied (store_remove.c). */
 int store_overwrite(struct attune_store *store, struct attune_error *err);
 
+/* The runs (int64 each, oldest first) of a session or the one run, and the session's name and date
+ * (store_export.c). */
+int store_find_session(struct attune_store *store, struct text *ids, char **name, char **created,
+                       const char *session, int64_t run, struct attune_error *err);
+/* Within the caller's transaction; err is not NULL. */
+int store_export_json(struct attune_store *store, const char *session, int64_t run, char **out,
+                      size_t *len, size_t *lost, struct attune_error *err);
+/* Of a damaged file a run that cannot be read is passed over. */
+bool store_may_pass(const struct attune_store *store, int status);
+
 int store_check_session(const char *name, struct attune_error *err);
 void store_now(char out[32]);
 

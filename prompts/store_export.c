@@ -11,6 +11,8 @@
  * numbers strings of digits, doubles 17 digits. */
 #include <config.h>
 
+#include <attune/export.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,9 +219,14 @@ static json_t *of_run(struct attune_store *store, int64_t run, struct attune_err
     return object;
 }
 
-/* The session's name and date, and its runs by age: those of `session`, or `run` alone. */
-static int find_runs(struct attune_store *store, struct text *ids, json_t **head,
-                     const char *session, int64_t run, struct attune_error *err)
+bool store_may_pass(const struct attune_store *store, int status)
+{
+    return store->salvage &&
+           (status == ATTUNE_FORMAT || status == ATTUNE_IO || status == ATTUNE_NOT_FOUND);
+}
+
+int store_find_session(struct attune_store *store, struct text *ids, char **name, char **created,
+                       const char *session, int64_t run, struct attune_error *err)
 {
     struct query q;
     int got = 0, status = query_open(
@@ -237,19 +244,14 @@ static int find_runs(struct attune_store *store, struct text *ids, json_t **head
         int64_t id = query_get_int(&q, 0);
 
         text_add(ids, &id, sizeof id);
-        if (!*head) {
-            char *name = query_get_text(&q, 1), *created = query_get_text(&q, 2);
-
-            *head = name && created ? json_pack("{s:o, s:o}", "name", of_string(name), "created",
-                                                of_string(created))
-                                    : NULL;
-            free(name);
-            free(created);
-            status = *head ? ATTUNE_OK : text_no_memory(err);
+        if (!*name) {
+            *name = query_get_text(&q, 1);
+            *created = query_get_text(&q, 2);
+            status = *name && *created ? ATTUNE_OK : text_no_memory(err);
         }
     }
     query_close(&q);
-    if (status == ATTUNE_OK && got < 0) {
+    if (status == ATTUNE_OK && got < 0 && !(ids->len && store_may_pass(store, -got))) {
         return -got;
     }
     if (status == ATTUNE_OK && ids->len == 0) {
@@ -261,29 +263,44 @@ static int find_runs(struct attune_store *store, struct text *ids, json_t **head
     return status == ATTUNE_OK && ids->failed ? text_no_memory(err) : status;
 }
 
-static int export(struct attune_store *store, const char *session, int64_t run, char **out,
-                  size_t *len, struct attune_error *err)
+int store_export_json(struct attune_store *store, const char *session, int64_t run, char **out,
+                      size_t *len, size_t *lost, struct attune_error *err)
 {
     const bool whole = run == 0;
     json_t *head = NULL, *runs = json_array();
+    char *name = NULL, *created = NULL;
     struct text ids = {0};
-    int status = runs ? find_runs(store, &ids, &head, session, run, err) : text_no_memory(err);
+    int status = runs ? store_find_session(store, &ids, &name, &created, session, run, err)
+                      : text_no_memory(err);
 
+    if (status == ATTUNE_OK) {
+        head = json_pack("{s:o, s:o}", "name", of_string(name), "created", of_string(created));
+        status = head ? ATTUNE_OK : text_no_memory(err);
+    }
     for (size_t at = 0; status == ATTUNE_OK && at < ids.len; at += sizeof run) {
         json_t *one;
 
         memcpy(&run, ids.data + at, sizeof run);
         one = of_run(store, run, err);
-        if (!one) {
-            status = err && err->status ? err->status : ATTUNE_MEMORY;
-        } else if (json_array_append_new(runs, one)) {
-            status = text_no_memory(err);
+        if (one) {
+            status = json_array_append_new(runs, one) ? text_no_memory(err) : ATTUNE_OK;
+        } else if (store_may_pass(store, err->status)) {
+            ++*lost;
+        } else {
+            status = err->status;
         }
     }
-    text_done(&ids);
+    if (status == ATTUNE_OK && json_array_size(runs) == 0) {
+        status = attune_error_set(err, ATTUNE_FORMAT, 0, "database %s: no run of it can be read",
+                                  store->path);
+    }
     if (status == ATTUNE_OK && whole) {
         status = add_marks(head, store, &(struct attune_place){.session = session}, err);
+        status = store_may_pass(store, status) ? ATTUNE_OK : status;
     }
+    text_done(&ids);
+    free(name);
+    free(created);
     if (status == ATTUNE_OK) {
         return json_write(out, len,
                           json_pack("{s:s, s:i, s:o, s:o}", "format", "attune session", "version",
@@ -298,16 +315,5 @@ static int export(struct attune_store *store, const char *session, int64_t run, 
 int attune_store_export(struct attune_store *store, const char *session, int64_t run, char **out,
                         size_t *len, struct attune_error *err)
 {
-    struct attune_error own = {0};
-    int status = store_execute(store, "BEGIN", err); /* one state of the file throughout */
-
-    *out = NULL;
-    if (status == ATTUNE_OK) {
-        status = export(store, session, run, out, len, &own);
-        if (err && status != ATTUNE_OK) {
-            *err = own;
-        }
-        store_execute(store, "ROLLBACK", NULL);
-    }
-    return status;
+    return attune_export(out, len, store, session, run, "json", NULL, err);
 }

@@ -7,6 +7,7 @@ check_PROGRAMS += \
 	%D%/engine/generate_test \
 	%D%/engine/gguf_test \
 	%D%/engine/quant_test \
+	%D%/engine/quantize_test \
 	%D%/engine/rng_test \
 	%D%/engine/sampler_test \
 	%D%/engine/sampling_golden_test \
@@ -41,6 +42,7 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/prompts/budget_test \
 	%D%/prompts/diff_test \
+	%D%/prompts/export_test \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
@@ -102,6 +104,7 @@ check_PROGRAMS += \
 	%D%/tui/panel_walk_test
 
 check_PROGRAMS += \
+	%D%/engine/tokenizer_forms_test \
 	%D%/engine/tokenizer_old_test \
 	%D%/engine/tokenizer_options_test \
 	%D%/engine/tokenizer_roles_test
@@ -119,6 +122,7 @@ made_sources = %D%/engine/made.c %D%/engine/made.h
 folder_sources = %D%/engine/folder.c %D%/engine/folder.h
 spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 %C%_engine_tokenizer_old_test_SOURCES = %D%/engine/tokenizer_old_test.c $(folder_sources)
+%C%_engine_tokenizer_forms_test_SOURCES = %D%/engine/tokenizer_forms_test.c $(made_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
@@ -170,6 +174,8 @@ EXTRA_DIST += \
 	%D%/screens/bytes.test \
 	%D%/screens/command.test \
 	%D%/screens/dumb.test \
+	%D%/screens/attention.test \
+	%D%/screens/attention-8.test \
 	%D%/screens/heads.test \
 	%D%/screens/heads-mono.test \
 	%D%/screens/help.test \

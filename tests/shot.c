@@ -68,7 +68,22 @@ static uint32_t first_code(const char *text)
                          : 0x10000;
 }
 
-/* U+2580 .. U+2593; false: not a block. */
+/* Two by four dots, as U+2800 .. U+28FF number them. */
+static void draw_braille(cairo_t *cr, uint32_t cp, double x, double y, uint32_t fg)
+{
+    static const uint8_t bits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    const double dx = CELL_W / 2.0, dy = CELL_H / 4.0;
+
+    set_colour(cr, fg, 1);
+    for (int i = 0; i < 8; i++) {
+        if (cp & bits[i / 2][i % 2]) {
+            cairo_rectangle(cr, x + (i % 2 + 0.25) * dx, y + (i / 2 + 0.25) * dy, dx / 2, dy / 2);
+            cairo_fill(cr);
+        }
+    }
+}
+
+/* U+2580 .. U+2593 and braille; false: not a block. */
 static bool draw_block(cairo_t *cr, uint32_t cp, double x, double y, uint32_t fg)
 {
     double w = CELL_W, h = CELL_H, alpha = 1;
@@ -82,6 +97,9 @@ static bool draw_block(cairo_t *cr, uint32_t cp, double x, double y, uint32_t fg
         w = CELL_W * (0x2590 - cp) / 8.0;
     } else if (cp >= 0x2591 && cp <= 0x2593) {
         alpha = (cp - 0x2590) / 4.0;
+    } else if (cp >= 0x2800 && cp <= 0x28FF) {
+        draw_braille(cr, cp, x, y, fg);
+        return true;
     } else {
         return false;
     }

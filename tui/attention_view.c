@@ -1,6 +1,7 @@
-/* Rows are queries, columns are keys: row q, column k is the share of token k in what token q takes
- * in. In a cell that covers several tokens stands the largest of their weights, so no peak is lost;
- * the row under the cursor is always exact. */
+/* Row q, column k is the share of token k in what token q takes in. In a cell that covers several
+ * tokens stands the largest of their weights, so no peak is lost; the row under the cursor is
+ * always exact. What is around the pictures is here: where they lie, what they are of, and the
+ * numbers. */
 #include <config.h>
 
 #include "attention_view.h"
@@ -12,7 +13,7 @@
 
 #include "strip.h"
 
-enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8, WIDEST_CELL = 7, NUMBER_COLUMNS = 4 };
+enum { LABEL_COLUMNS = 9, FEWEST_IN_SIGHT = 8, WIDEST_CELL = 7, HIGHEST_CELL = 3 };
 
 size_t attention_tokens(const struct workbench *b)
 {
@@ -26,6 +27,37 @@ size_t attention_query(const struct workbench *b)
     return b->token_cursor < n ? b->token_cursor : n > 0 ? n - 1 : 0;
 }
 
+size_t attention_row(const struct workbench *b, enum attune_stack kind)
+{
+    struct bench_span side = bench_side(b, kind, true);
+    size_t at = b->token_cursor;
+
+    if (at < side.first || at >= side.first + side.n) {
+        return side.n > 0 ? side.n - 1 : 0;
+    }
+    return at - side.first;
+}
+
+size_t attention_bytes(const struct workbench *b, enum attune_stack kind, bool queries, size_t i,
+                       char out[VIEW_BYTES], bool *special)
+{
+    return view_position_bytes(b, bench_side(b, kind, queries).first + i, out, special);
+}
+
+bool attention_is_sink(const struct workbench *b, enum attune_stack kind, size_t key)
+{
+    const struct attune_tokenizer *tk = b->model ? attune_model_tokenizer(b->model) : NULL;
+    size_t at = bench_side(b, kind, false).first + key;
+
+    return key == 0 || (tk && at < bench_n_tokens(b) &&
+                        attune_token_kind(tk, bench_token_at(b, at)) == ATTUNE_TOKEN_SPECIAL);
+}
+
+bool attention_is_causal(const struct workbench *b, enum attune_stack kind)
+{
+    return b->model && attune_attention_is_causal(b->model, kind);
+}
+
 int attention_head_rows(struct rect inside)
 {
     return inside.rows >= 10 ? 3 : inside.rows >= 6 ? 2 : inside.rows >= 4 ? 1 : 0;
@@ -36,63 +68,151 @@ int attention_foot_rows(struct rect inside)
     return inside.rows >= 9 ? 2 : inside.rows >= 3 ? 1 : 0;
 }
 
-/* The window of `n` tokens that a zoom leaves, around the cursor. */
-static void window(size_t *from, size_t *to, size_t first, size_t n, size_t cursor, int zoom)
+/* ---- layout ---- */
+
+static bool is_second(const struct workbench *b, size_t i)
 {
-    size_t size = n - first;
+    return !b->replayed && i < b->tokens.n && b->tokens.type_ids && b->tokens.type_ids[i] == 1;
+}
+
+bool attention_has_pair(const struct workbench *b, enum attune_stack kind)
+{
+    return (kind == ATTUNE_STACK_SELF || kind == ATTUNE_STACK_ENCODER) && b->tokens.n > 1 &&
+           is_second(b, b->tokens.n - 1);
+}
+
+/* What a side may show: all of it, or one sentence of a pair. */
+static void side_range(const struct workbench *b, const struct attention_look *look, bool queries,
+                       size_t *from, size_t *to)
+{
+    bool second = queries ? look->pair >= PAIR_BA : look->pair == PAIR_AB || look->pair == PAIR_BB;
+    size_t middle = 0;
+
+    *from = 0;
+    *to = bench_side(b, look->kind, queries).n;
+    if (look->pair == PAIR_ALL || !attention_has_pair(b, look->kind)) {
+        return;
+    }
+    while (middle < *to && !is_second(b, middle)) {
+        middle++;
+    }
+    if (second) {
+        *from = middle;
+    } else {
+        *to = middle;
+    }
+}
+
+/* The window that a zoom leaves of from .. to: where it was, moved so far that the cursor is in it.
+ */
+static void window(size_t *from, size_t *to, size_t was, size_t cursor, int zoom)
+{
+    size_t first = *from, n = *to - *from, size = n, margin;
 
     for (int i = 0; i < zoom && size / 2 >= FEWEST_IN_SIGHT; i++) {
         size /= 2;
     }
-    *from = cursor > first + size / 2 ? cursor - size / 2 : first;
-    if (*from + size > n) {
-        *from = n - size;
+    cursor = cursor < first ? 0 : cursor - first < n ? cursor - first : n - 1;
+    was = was < first ? 0 : was - first;
+    margin = size >= 16 ? 2 : 0;
+    if (cursor < was + margin) {
+        was = cursor > margin ? cursor - margin : 0;
+    } else if (cursor + margin >= was + size) {
+        was = cursor + margin + 1 - size;
     }
+    was = was + size > n ? n - size : was;
+    *from = first + was;
     *to = *from + size;
 }
 
-static size_t least(size_t a, int b)
+static int least(size_t a, int b)
 {
-    return b < 0 ? 0 : a < (size_t)b ? a : (size_t)b;
+    return b < 0 ? 0 : a < (size_t)b ? (int)a : b;
+}
+
+/* Windows of one token a row, as many as the rectangle has. */
+static void lay_lines(const struct attention_look *look, struct attention_map *m, size_t row)
+{
+    struct attention_request *r = &m->request;
+    size_t rows = (size_t)m->area.rows, nq = r->q1 - r->q0, nk = r->k1 - r->k0;
+
+    if (nq > rows) {
+        size_t from = row > r->q0 + rows / 2 ? row - rows / 2 : r->q0;
+        r->q0 = from + rows > r->q1 ? r->q1 - rows : from;
+        r->q1 = r->q0 + rows;
+    }
+    if (nk > rows) {
+        size_t at = look->kind == ATTUNE_STACK_CROSS ? look->key : row,
+               from = at > r->k0 + rows / 2 ? at - rows / 2 : r->k0;
+        r->k0 = from + rows > r->k1 ? r->k1 - rows : from;
+        r->k1 = r->k0 + rows;
+    }
+    r->rows = (int)(r->q1 - r->q0);
+    r->cols = (int)(r->k1 - r->k0);
+}
+
+static void lay_map(const struct attention_look *look, struct attention_map *m,
+                    const struct canvas *c, struct rect inside, size_t row)
+{
+    struct attention_request *r = &m->request;
+    size_t nq, nk;
+
+    window(&r->q0, &r->q1, look->q_from, row, look->zoom);
+    window(&r->k0, &r->k1, look->k_from, look->key, look->zoom);
+    nq = r->q1 - r->q0;
+    nk = r->k1 - r->k0;
+    m->half = nq > (size_t)m->area.rows && canvas_has_half_blocks(c);
+    m->label_columns = inside.cols < 34 ? 0 : LABEL_COLUMNS;
+    m->area.x = m->label_columns;
+    m->area.cols -= m->label_columns;
+    m->cell_columns = m->half ? 1 : least((size_t)m->area.cols / nk, WIDEST_CELL);
+    m->cell_columns = m->cell_columns < 1 ? 1 : m->cell_columns;
+    m->cell_rows = m->half ? 1 : least((size_t)m->area.rows / nq, HIGHEST_CELL);
+    m->cell_rows = m->cell_rows < 1                           ? 1
+                   : m->cell_rows == 2 || m->cell_columns < 5 ? 1
+                                                              : m->cell_rows;
+    r->rows = least(nq, m->half ? 2 * m->area.rows : m->area.rows / m->cell_rows);
+    r->cols = least(nk, m->area.cols / m->cell_columns);
 }
 
 struct attention_map attention_layout(const struct workbench *b, const struct attention_look *look,
                                       const struct canvas *c, struct rect inside)
 {
-    size_t n = attention_tokens(b), nq, nk;
     int head = attention_head_rows(inside);
+    size_t nq = bench_side(b, look->kind, true).n, nk = bench_side(b, look->kind, false).n,
+           row = attention_row(b, look->kind);
     struct attention_map m = {
-        .area = {head, 0, inside.rows - head - attention_foot_rows(inside), inside.cols}};
+        .area = {head, 0, inside.rows - head - attention_foot_rows(inside), inside.cols},
+        .cell_columns = 1,
+        .cell_rows = 1};
     struct attention_request *r = &m.request;
 
     r->kind = look->kind;
     r->layer = look->layer;
     r->head = look->head;
-    r->cursor = attention_query(b);
-    if (n == 0 || m.area.rows < 1 || m.area.cols < 1) {
+    r->hide_sinks = look->hide_sinks;
+    r->cursor = row;
+    if (nq == 0 || nk == 0 || m.area.rows < 1 || m.area.cols < 1) {
         return m;
     }
-    if (look->mode != ATTENTION_MAP) { /* the row is always there; the column has to be asked for */
-        r->q1 = n;
-        r->k0 = r->cursor;
-        r->k1 = r->cursor + 1;
-        r->rows = (int)n;
+    if (look->mode == ATTENTION_FROM || look->mode == ATTENTION_TO) {
+        /* The row is always there; the column has to be asked for: of the token itself where both
+         * sides are one text. */
+        r->q1 = nq;
+        r->k0 = look->kind == ATTUNE_STACK_CROSS ? look->key : row;
+        r->k0 = r->k0 < nk ? r->k0 : nk - 1;
+        r->k1 = r->k0 + 1;
+        r->rows = (int)nq;
         r->cols = 1;
         return m;
     }
-    window(&r->q0, &r->q1, 0, n, r->cursor, look->zoom);
-    window(&r->k0, &r->k1, look->hide_first && n > 1, n, look->key < n ? look->key : n - 1,
-           look->zoom);
-    nq = r->q1 - r->q0;
-    nk = r->k1 - r->k0;
-    m.half = nq > (size_t)m.area.rows && canvas_has_half_blocks(c);
-    m.label_columns = inside.cols < 34 ? 0 : m.half ? 1 : LABEL_COLUMNS;
-    m.area.x = m.label_columns;
-    m.area.cols -= m.label_columns;
-    m.cell_columns = m.half ? 1 : (int)least((size_t)m.area.cols / nk, WIDEST_CELL);
-    m.cell_columns = m.cell_columns < 1 ? 1 : m.cell_columns;
-    r->rows = (int)least(nq, m.half ? 2 * m.area.rows : m.area.rows);
-    r->cols = (int)least(nk, m.area.cols / m.cell_columns);
+    side_range(b, look, true, &r->q0, &r->q1);
+    side_range(b, look, false, &r->k0, &r->k1);
+    if (look->mode == ATTENTION_LINES) {
+        lay_lines(look, &m, row);
+    } else {
+        lay_map(look, &m, c, inside, row);
+    }
     return m;
 }
 
@@ -101,64 +221,76 @@ bool attention_same_request(const struct attention_request *a, const struct atte
     return bench_same_window(a, b) && a->cursor == b->cursor;
 }
 
+int attention_cell_of(size_t token, size_t from, size_t to, int cells)
+{
+    return token < from || token >= to ? -1 : (int)((token - from) * (size_t)cells / (to - from));
+}
+
 /* ---- the lines around the picture ---- */
 
-static void draw_token(const struct workbench *b, struct canvas *c, struct rect cell, size_t i,
-                       struct style s)
+int attention_put_token(const struct attention_picture *p, struct rect r, int y, int x,
+                        bool queries, size_t i, struct style s)
 {
     char bytes[VIEW_BYTES];
     bool special;
-    size_t len = view_position_bytes(b, i, bytes, &special);
+    size_t len = attention_bytes(p->bench, p->look->kind, queries, i, bytes, &special);
 
-    view_token(c, cell, 0, 0, bytes, len, s);
+    return view_token(p->canvas, r, y, x, bytes, len, s);
 }
 
-static int put_token(const struct workbench *b, struct canvas *c, struct rect r, int y, int x,
-                     size_t i, struct style s)
+static const char *axes_text(const struct attention_look *look, int room)
 {
-    char bytes[VIEW_BYTES];
-    bool special;
-    size_t len = view_position_bytes(b, i, bytes, &special);
-
-    return view_token(c, r, y, x, bytes, len, s);
+    if (look->kind == ATTUNE_STACK_CROSS) {
+        return room >= 31   ? ", rows decoder, columns encoder"
+               : room >= 17 ? ", decoder at enc"
+                            : "";
+    }
+    return room >= 25 ? ", rows query, columns key" : room >= 17 ? ", row q, column k" : "";
 }
 
-static void draw_heading(const struct workbench *b, const struct attention_look *look,
-                         struct canvas *c, struct rect r, int y)
+static void draw_heading(const struct attention_picture *p, int y)
 {
-    const struct attune_model_info *info = attune_model_info(b->model);
+    static const char *const pairs[PAIR_COUNT] = {"", "A to A", "A to B", "B to A", "B to B"};
+    struct canvas *c = p->canvas;
+    const struct attention_look *look = p->look;
+    struct rect r = p->inside;
     struct style dim = style_of(c, ROLE_DIM), value = style_of(c, ROLE_VALUE);
-    bool narrow = r.cols < 48;
+    int layers = bench_layers(p->bench, look->kind), heads = bench_heads(p->bench);
+    bool narrow = r.cols < 48, cross = look->kind == ATTUNE_STACK_CROSS;
     int x = canvas_print(c, r, y, 0, dim, "layer ");
 
     x += canvas_print(c, r, y, x, value, "%d", look->layer);
-    x +=
-        canvas_print(c, r, y, x, dim, narrow ? "/%d head " : " of 0-%d, head ", info->n_layers - 1);
+    x += canvas_print(c, r, y, x, dim, narrow ? "/%d head " : " of 0-%d, head ", layers - 1);
     x += canvas_print(c, r, y, x, value, "%d", look->head);
-    x += canvas_print(c, r, y, x, dim, narrow ? "/%d" : " of 0-%d", info->n_heads - 1);
-    if (look->mode == ATTENTION_MAP) {
-        canvas_print(c, r, y, x, dim, "%s",
-                     r.cols - x >= 25   ? ", rows query, columns key"
-                     : r.cols - x >= 17 ? ", row q, column k"
-                                        : "");
-        return;
+    x += canvas_print(c, r, y, x, dim, narrow ? "/%d" : " of 0-%d", heads - 1);
+    if (look->pair != PAIR_ALL && attention_has_pair(p->bench, look->kind)) {
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), ", %s", pairs[look->pair]);
     }
-    x += canvas_print(c, r, y, x, style_of(c, ROLE_ACCENT),
-                      look->mode == ATTENTION_FROM ? ", from " : ", to ");
-    x += put_token(b, c, r, y, x, attention_query(b), style_of(c, ROLE_SELECT));
-    canvas_print(c, r, y, x, dim,
-                 look->mode == ATTENTION_FROM ? ": what it looks at" : ": who looks at it");
+    if (look->mode == ATTENTION_MAP) {
+        canvas_print(c, r, y, x, dim, "%s", axes_text(look, r.cols - x));
+    } else if (look->mode == ATTENTION_LINES) {
+        canvas_print(c, r, y, x, dim, r.cols - x >= 27 ? ", query left, key right" : "");
+    } else {
+        bool from = look->mode == ATTENTION_FROM;
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_ACCENT), from ? ", from " : ", to ");
+        x += attention_put_token(p, r, y, x, from || !cross,
+                                 from || !cross ? p->row : p->view->request.k0,
+                                 style_of(c, ROLE_SELECT));
+        canvas_print(c, r, y, x, dim, from ? ": what it looks at" : ": who looks at it");
+    }
 }
 
-static void draw_legend(const struct attention_look *look, const struct attention_map *map,
-                        const struct shades *s, struct canvas *c, struct rect r, int y)
+static void draw_legend(const struct attention_picture *p, int y)
 {
-    const struct attention_request *q = &map->request;
-    char low[VIEW_NUMBER], high[VIEW_NUMBER];
+    const struct attention_request *q = &p->view->request;
+    const struct attention_look *look = p->look;
+    struct canvas *c = p->canvas;
+    struct rect r = p->inside;
+    char low[32], high[32];
     int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", attention_scales[look->scale]);
 
-    shades_ends(s, low, high);
-    x += view_ramp(c, r, y, x, r.cols < 48 ? 8 : 16, low, high, look->ramp) + 1;
+    shades_ends(p->shades, low, high);
+    x += view_ramp(c, r, y, x, r.cols < 48 ? 8 : 16, low, high, p->ramp) + 1;
     if (look->mode == ATTENTION_MAP) {
         size_t rows = (q->q1 - q->q0 + (size_t)q->rows - 1) / (size_t)q->rows;
         size_t cols = (q->k1 - q->k0 + (size_t)q->cols - 1) / (size_t)q->cols;
@@ -167,8 +299,8 @@ static void draw_legend(const struct attention_look *look, const struct attentio
                               r.cols - x >= 20 ? " cell: most of %zux%zu" : " %zux%zu", rows, cols);
         }
     }
-    if (look->hide_first) {
-        x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), " first hidden");
+    if (look->hide_sinks) {
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), " sinks hidden");
     }
     if (look->zoom > 0 && look->mode == ATTENTION_MAP) {
         canvas_print(c, r, y, x, style_of(c, ROLE_DIM), " q %zu-%zu k %zu-%zu", q->q0 + 1, q->q1,
@@ -176,43 +308,81 @@ static void draw_legend(const struct attention_look *look, const struct attentio
     }
 }
 
-/* "12 ·great looks at 4 ·film: 0.3123" */
-static void draw_weight(const struct workbench *b, const struct attention_look *look,
-                        struct canvas *c, struct rect r, int y)
+/* The first token of a cell in a window; of cell n the end of the last. */
+static size_t token_of(int cell, size_t from, size_t to, int cells)
 {
-    const struct attention_view *a = &b->attention;
-    size_t q = a->request.cursor, k = look->mode == ATTENTION_MAP ? look->key : q;
+    return from + ((size_t)cell * (to - from) + (size_t)cells - 1) / (size_t)cells;
+}
+
+/* ", cell 11-12 x 3-4: most 0.4512" where the cell under the cursor covers more than its token. */
+static int draw_range(const struct attention_picture *p, int y, int x)
+{
+    const struct attention_request *q = &p->view->request;
+    int row = attention_cell_of(p->row, q->q0, q->q1, q->rows),
+        column = attention_cell_of(p->look->key, q->k0, q->k1, q->cols);
+    size_t q0, q1, k0, k1;
+    float most;
+
+    if (row < 0 || column < 0 || q->rows * q->cols < 1) {
+        return 0;
+    }
+    q0 = token_of(row, q->q0, q->q1, q->rows);
+    q1 = token_of(row + 1, q->q0, q->q1, q->rows);
+    k0 = token_of(column, q->k0, q->k1, q->cols);
+    k1 = token_of(column + 1, q->k0, q->k1, q->cols);
+    most = p->view->cells[row * q->cols + column];
+    if (q1 - q0 < 2 && k1 - k0 < 2) {
+        return 0;
+    }
+    x += canvas_print(p->canvas, p->inside, y, x, style_of(p->canvas, ROLE_DIM),
+                      "  cell %zu-%zu x %zu-%zu: most ", q0 + 1, q1, k0 + 1, k1);
+    canvas_print(p->canvas, p->inside, y, x, style_of(p->canvas, ROLE_VALUE),
+                 isnan(most) ? "-" : "%.4f", (double)most);
+    return 1;
+}
+
+/* "12 ·great looks at 4 ·film: 0.3123" */
+static void draw_weight(const struct attention_picture *p, int y)
+{
+    const struct attention_view *a = p->view;
+    struct canvas *c = p->canvas;
+    struct rect r = p->inside;
     struct style dim = style_of(c, ROLE_DIM);
+    size_t k = p->look->key;
     int x;
 
-    if (look->mode != ATTENTION_MAP || k >= a->n_keys) {
+    if (k >= a->n_keys) {
         return;
     }
-    x = canvas_print(c, r, y, 0, dim, "%zu ", q + 1);
-    x += put_token(b, c, r, y, x, q, style_of(c, ROLE_SELECT));
+    x = canvas_print(c, r, y, 0, dim, "%zu ", p->row + 1);
+    x += attention_put_token(p, r, y, x, true, p->row, style_of(c, ROLE_SELECT));
     x += canvas_print(c, r, y, x, dim, r.cols < 44 ? " at %zu " : " looks at %zu ", k + 1);
-    x += put_token(b, c, r, y, x, k, style_of(c, ROLE_SELECT));
-    if (k > q && a->row[k] == 0) {
-        canvas_print(c, r, y, x, dim, r.cols < 60 ? ": masked" : ": masked, it comes later");
+    x += attention_put_token(p, r, y, x, false, k, style_of(c, ROLE_SELECT));
+    if (attention_is_causal(p->bench, p->look->kind) && k > p->row) {
+        x += canvas_print(c, r, y, x, dim, r.cols < 60 ? ": masked" : ": masked, it comes later");
     } else {
-        canvas_print(c, r, y, x, style_of(c, ROLE_VALUE), ": %.4f", (double)a->row[k]);
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_VALUE), ": %.4f", (double)a->row[k]);
+    }
+    if (p->look->mode == ATTENTION_MAP) {
+        draw_range(p, y, x);
     }
 }
 
 /* The likeliest sources of the cursor's row, as many as fit. */
-static void draw_top(const struct workbench *b, const struct attention_look *look, struct canvas *c,
-                     struct rect r, int y)
+static void draw_top(const struct attention_picture *p, int y)
 {
-    const struct attention_view *a = &b->attention;
+    const struct attention_view *a = p->view;
+    struct canvas *c = p->canvas;
     bool *taken = calloc(a->n_keys + 1, sizeof *taken);
-    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "most ");
+    int x = canvas_print(c, p->inside, y, 0, style_of(c, ROLE_DIM), "most ");
 
     for (int n = 0; taken && n < 12; n++) {
-        size_t best = a->n_keys;
+        size_t best = a->n_keys, len;
         char bytes[VIEW_BYTES];
         bool special;
-        for (size_t k = look->hide_first; k < a->n_keys; k++) {
-            if (!taken[k] && a->row[k] > 0 && (best == a->n_keys || a->row[k] > a->row[best])) {
+        for (size_t k = 0; k < a->n_keys; k++) {
+            if (!taken[k] && a->row[k] > 0 && (best == a->n_keys || a->row[k] > a->row[best]) &&
+                !(p->look->hide_sinks && attention_is_sink(p->bench, p->look->kind, k))) {
                 best = k;
             }
         }
@@ -220,186 +390,84 @@ static void draw_top(const struct workbench *b, const struct attention_look *loo
             break;
         }
         taken[best] = true;
-        if (x + text_columns(bytes, view_position_bytes(b, best, bytes, &special)) + 5 > r.cols) {
+        len = attention_bytes(p->bench, p->look->kind, false, best, bytes, &special);
+        if (x + text_columns(bytes, len) + 5 > p->inside.cols) {
             break;
         }
-        x += put_token(b, c, r, y, x, best, style_of(c, special ? ROLE_SPECIAL : ROLE_TEXT));
-        x += canvas_print(c, r, y, x, style_of(c, ROLE_VALUE), " %.2f  ", (double)a->row[best]);
+        x += view_token(c, p->inside, y, x, bytes, len,
+                        style_of(c, special ? ROLE_SPECIAL : ROLE_TEXT));
+        x += canvas_print(c, p->inside, y, x, style_of(c, ROLE_VALUE), " %.2f  ",
+                          (double)a->row[best]);
     }
     free(taken);
 }
 
-/* ---- the map ---- */
+/* ---- all of it ---- */
 
-/* The cell of a token in a window of n tokens over `cells`; -1 outside. */
-static int cell_of(size_t token, size_t from, size_t to, int cells)
+/* What the text is coloured by: the row or the column, without sinks and what is masked. */
+static float *text_values(const struct attention_picture *p, size_t *n)
 {
-    return token < from || token >= to ? -1 : (int)((token - from) * (size_t)cells / (to - from));
-}
+    const struct attention_view *a = p->view;
+    bool from = p->look->mode == ATTENTION_FROM,
+         causal = attention_is_causal(p->bench, p->look->kind);
+    float *values;
 
-static void draw_axes(const struct workbench *b, const struct attention_look *look,
-                      const struct attention_map *map, struct canvas *c, struct rect inside)
-{
-    const struct attention_request *q = &b->attention.request;
-    struct rect top = view_rows(inside, map->area.y - 1, 1);
-    int row = cell_of(attention_query(b), q->q0, q->q1, q->rows),
-        column = cell_of(look->key, q->k0, q->k1, q->cols);
-    int lines = map->half ? (q->rows + 1) / 2 : q->rows;
-
-    for (int y = 0; y < lines && map->label_columns > 1; y++) {
-        size_t token = q->q0 + (size_t)y * (q->q1 - q->q0) / (size_t)q->rows;
-        struct rect cell = {inside.y + map->area.y + y, inside.x, 1, map->label_columns - 1};
-        draw_token(b, c, cell, y == row ? attention_query(b) : token,
-                   style_of(c, y == row ? ROLE_SELECT : ROLE_DIM));
+    *n = from ? a->n_keys : (size_t)a->request.rows;
+    values = malloc((*n + 1) * sizeof *values);
+    for (size_t i = 0; values && i < *n; i++) {
+        bool hidden = from && p->look->hide_sinks && attention_is_sink(p->bench, p->look->kind, i);
+        values[i] = hidden || (from && causal && i > p->row) ? NAN : from ? a->row[i] : a->cells[i];
     }
-    if (row >= 0 && map->label_columns > 0) {
-        canvas_text(c, inside, map->area.y + (map->half ? row / 2 : row), map->label_columns - 1,
-                    "\u25b8", 3, style_of(c, ROLE_ACCENT));
-    }
-    if (attention_head_rows(inside) < 3) {
-        return;
-    }
-    for (int x = 0; x < q->cols && map->cell_columns > 1; x++) {
-        int gap = map->cell_columns > 2, width = map->cell_columns - gap;
-        struct rect cell = {top.y, top.x + map->area.x + map->cell_columns * x, top.rows, width};
-        draw_token(b, c, cell, q->k0 + (size_t)x * (q->k1 - q->k0) / (size_t)q->cols,
-                   style_of(c, x == column         ? ROLE_SELECT
-                               : x % 2 && gap == 0 ? ROLE_TOKEN_ODD
-                                                   : ROLE_DIM));
-    }
-    if (column >= 0 && map->cell_columns == 1) {
-        int x = map->area.x + column, label;
-        char bytes[VIEW_BYTES];
-        bool special;
-        label = text_columns(bytes, view_position_bytes(b, look->key, bytes, &special)) + 1;
-        canvas_text(c, top, 0, x, "\u25be", 3, style_of(c, ROLE_ACCENT));
-        put_token(b, c, top, 0,
-                  x + 1 + label <= top.cols ? x + 1
-                  : x - label > 0           ? x - label
-                                            : 0,
-                  look->key, style_of(c, ROLE_SELECT));
-    }
-}
-
-/* A wide cell holds its weight as a number as well. */
-static void draw_cell(struct canvas *c, struct rect r, int y, int x, int columns, float weight,
-                      float v, enum ramp ramp, bool chosen)
-{
-    char text[VIEW_NUMBER];
-    struct style s = chosen ? style_of(c, ROLE_SELECT) : style_heat(c, v, ramp);
-
-    canvas_heat(c, r, y, x, columns, v, ramp);
-    if (columns >= NUMBER_COLUMNS && !isnan(weight)) {
-        snprintf(text, sizeof text, weight >= 0.995f ? "%.1f" : "%.2f", (double)weight);
-        canvas_fill(c, view_cell(r, y, x, columns), ' ', s);
-        canvas_text(c, r, y, x + (columns - 3) / 2, weight >= 0.995f ? text : text + 1, 3, s);
-    } else if (chosen) {
-        canvas_text(c, r, y, x, columns == 1 ? "+" : "[", 1, style_heat(c, v, ramp));
-        canvas_text(c, r, y, x + columns - 1, columns == 1 ? "+" : "]", 1, style_heat(c, v, ramp));
-    }
-}
-
-static void draw_cells(const struct workbench *b, const struct attention_look *look,
-                       const struct attention_map *map, const struct shades *s, struct canvas *c,
-                       struct rect inside, bool focused)
-{
-    const struct attention_request *q = &b->attention.request;
-    const float *cells = b->attention.cells; /* [rows, cols] */
-    struct rect r = view_rows(inside, map->area.y, map->area.rows);
-    int row = cell_of(attention_query(b), q->q0, q->q1, q->rows),
-        column = cell_of(look->key, q->k0, q->k1, q->cols);
-    int step = map->half ? 2 : 1;
-    bool skip = q->k0 == 0;
-
-    for (int y = 0; y < q->rows; y += step) {
-        const float *upper = cells + (size_t)y * (size_t)q->cols;
-        const float *lower = y + 1 < q->rows ? upper + q->cols : NULL;
-        float most = shades_row_most(upper, q->cols, skip),
-              lower_most = lower ? shades_row_most(lower, q->cols, skip) : 0;
-        for (int x = 0; x < q->cols; x++) {
-            float v = shades_at(s, upper[x], most);
-            int at = map->area.x + x * map->cell_columns;
-            if (map->half) {
-                canvas_heat_pair(c, r, y / 2, at, v,
-                                 lower ? shades_at(s, lower[x], lower_most) : NAN, look->ramp);
-                continue;
-            }
-            draw_cell(c, r, y, at, map->cell_columns, upper[x], v, look->ramp,
-                      focused && y == row && x == column);
-        }
-    }
-}
-
-/* ---- the text ---- */
-
-struct colouring {
-    const struct workbench *bench;
-    const struct attention_look *look;
-    const struct shades *shades;
-    const float *values; /* [n] by token */
-    size_t n;
-};
-
-static struct style text_style(const void *context, const struct canvas *c, size_t i, bool special)
-{
-    const struct colouring *k = context;
-    float v = i < k->n ? k->values[i] : NAN;
-
-    if (i == attention_query(k->bench)) {
-        return style_of(c, ROLE_SELECT);
-    }
-    if (isnan(v) || v == 0 || (i == 0 && k->look->hide_first)) {
-        return style_of(c, ROLE_DIM);
-    }
-    return style_heat(c, shades_at(k->shades, v, k->shades->most), k->look->ramp);
-}
-
-static void draw_text(const struct workbench *b, const struct attention_look *look,
-                      const struct shades *s, const float *values, size_t n, struct canvas *c,
-                      struct rect r)
-{
-    struct colouring k = {b, look, s, values, n};
-    size_t n_rows, top;
-    struct spot *spots = strip_place(b, r.cols, &n_rows);
-
-    if (!spots) {
-        return;
-    }
-    top = view_scroll(0, spots[attention_query(b)].row, n_rows, r.rows);
-    strip_draw(b, c, r, spots, top, text_style, &k);
-    free(spots);
+    return values;
 }
 
 void attention_draw(const struct workbench *b, const struct attention_look *look,
                     const struct attention_map *map, struct canvas *c, struct rect inside,
                     bool focused)
 {
-    const struct attention_view *a = &b->attention;
-    const struct attention_request *q = &a->request;
-    bool map_mode = look->mode == ATTENTION_MAP, by_row = look->mode == ATTENTION_FROM;
-    size_t n = map_mode ? (size_t)q->rows * (size_t)q->cols : by_row ? a->n_keys : (size_t)q->rows;
-    const float *values = by_row ? a->row : a->cells;
-    int columns = map_mode ? q->cols : by_row && n > 0 ? (int)n : 1;
-    struct shades s = shades_make(look->scale, values, n, columns, map_mode ? q->k0 == 0 : by_row);
+    const struct attention_request *q = &b->attention.request;
+    bool cells = look->mode == ATTENTION_MAP || look->mode == ATTENTION_LINES,
+         same = look->kind != ATTUNE_STACK_CROSS, from = look->mode == ATTENTION_FROM;
+    struct attention_picture p = {.bench = b,
+                                  .look = look,
+                                  .map = map,
+                                  .view = &b->attention,
+                                  .canvas = c,
+                                  .inside = inside,
+                                  .ramp = (enum ramp)(((int)c->ramp + look->ramp) % RAMP_COUNT),
+                                  .row = q->cursor,
+                                  .focused = focused};
     int head = attention_head_rows(inside), foot = attention_foot_rows(inside);
+    size_t n = (size_t)q->rows * (size_t)q->cols;
+    float *values = cells ? NULL : text_values(&p, &n);
+    int columns = cells ? q->cols : from && n > 0 ? (int)n : 1;
+    struct shades s;
 
+    if (!cells && !values) {
+        return;
+    }
+    s = shades_make(look->scale, cells ? b->attention.cells : values, n, columns,
+                    same && (cells ? q->k0 == 0 : from));
+    p.shades = &s;
     if (head >= 1) {
-        draw_heading(b, look, c, inside, 0);
+        draw_heading(&p, 0);
     }
     if (head >= 2) {
-        draw_legend(look, map, &s, c, inside, 1);
+        draw_legend(&p, 1);
     }
-    if (map_mode) {
-        draw_axes(b, look, map, c, inside);
-        draw_cells(b, look, map, &s, c, inside, focused);
+    if (look->mode == ATTENTION_MAP) {
+        attention_draw_map(&p);
+    } else if (look->mode == ATTENTION_LINES) {
+        attention_draw_lines(&p);
     } else {
-        draw_text(b, look, &s, values, n, c, view_rows(inside, map->area.y, map->area.rows));
+        attention_draw_text(&p, values, n);
     }
-    if (foot >= 1 && map_mode) {
-        draw_weight(b, look, c, inside, inside.rows - foot);
+    if (foot >= 1 && cells) {
+        draw_weight(&p, inside.rows - foot);
     }
-    if (foot >= 2 || (foot == 1 && by_row)) {
-        draw_top(b, look, c, inside, inside.rows - 1);
+    if (foot >= 2 || (foot == 1 && from)) {
+        draw_top(&p, inside.rows - 1);
     }
     shades_done(&s);
+    free(values);
 }

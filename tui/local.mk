@@ -1,6 +1,7 @@
 # Parts: KIND_NAME.c, one line each; the list is the registry (see tables.inc).
 tui_parts = \
 	%D%/cmd_probs.c \
+	%D%/cmd_quantize.c \
 	%D%/cmd_run.c \
 	%D%/cmd_score.c
 tui_parts += \
@@ -121,6 +122,9 @@ libtui_a_SOURCES += \
 	%D%/term.h
 
 libtui_a_SOURCES += \
+	%D%/attention_lines.c \
+	%D%/attention_map.c \
+	%D%/attention_text.c \
 	%D%/attention_turn.c \
 	%D%/attention_turn.h \
 	%D%/attention_view.c \

@@ -5,6 +5,7 @@
 #include "panel.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,6 +21,7 @@ struct attention_state {
     size_t asked_tokens;
     bool has_asked;
     double asked_ms; /* when */
+    enum ramp setting;
     int columns, rows;
 };
 
@@ -28,17 +30,23 @@ static bool is_ready(const struct workbench *b)
     return b->model && attention_tokens(b) > 0 && b->refusal[0] == '\0';
 }
 
+static size_t n_keys(const struct workbench *b)
+{
+    return bench_side(b, b->kind, false).n;
+}
+
 static void keep_in_range(struct panel *panel)
 {
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
-    size_t n = attention_tokens(b);
+    size_t n;
 
     attention_keep_in_range(b);
+    n = n_keys(b);
     s->look.kind = b->kind;
     s->look.layer = b->layer;
     s->look.head = b->head;
-    s->look.key = s->look.key < n ? s->look.key : n - 1;
+    s->look.key = s->look.key < n ? s->look.key : n > 0 ? n - 1 : 0;
 }
 
 static double now_ms(void)
@@ -48,6 +56,8 @@ static double now_ms(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
+
+/* ---- asking ---- */
 
 /* A map is computed between two tokens of a run: it may cost the run a twentieth of its time. */
 static bool is_too_early(const struct attention_state *s, const struct workbench *b)
@@ -60,21 +70,23 @@ static void ask(struct panel *panel)
 {
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
+    struct attention_request request = s->map.request;
+    bool same = s->has_asked && s->asked_for == b->answered && s->asked_tokens == bench_n_tokens(b);
 
-    if (s->map.request.rows == 0 || b->worker == NULL || !b->read ||
-        (s->has_asked && attention_same_request(&s->asked, &s->map.request) &&
-         s->asked_for == b->answered && s->asked_tokens == attention_tokens(b))) {
-        return;
-    }
-    if (is_too_early(s, b)) {
+    if (request.rows == 0 || b->worker == NULL || !b->read ||
+        (same && attention_same_request(&s->asked, &request)) || is_too_early(s, b)) {
         return;
     }
     s->asked_ms = now_ms();
-    s->asked = s->map.request;
+    s->asked = request;
     s->asked_for = b->answered;
-    s->asked_tokens = attention_tokens(b);
+    s->asked_tokens = bench_n_tokens(b);
     s->has_asked = true;
-    bench_request_attention(b, &s->map.request);
+    if (same && b->attention.cells && b->attention.revision == b->answered &&
+        bench_same_window(&b->attention.request, &request)) {
+        request.rows = request.cols = 0; /* the cursor moved over the picture that is there */
+    }
+    bench_request_attention(b, &request);
 }
 
 /* The answer fits what is drawn now: same head, same window, same tokens. */
@@ -82,7 +94,8 @@ static bool is_answer(const struct attention_state *s, const struct workbench *b
 {
     const struct attention_view *a = &b->attention;
 
-    return a->cells && a->row && a->n_keys == attention_tokens(b) &&
+    return a->cells && a->row && a->n_keys == n_keys(b) &&
+           a->n_queries == bench_side(b, b->kind, true).n &&
            attention_same_request(&a->request, &s->map.request);
 }
 
@@ -91,14 +104,20 @@ static bool is_drawable(const struct attention_state *s, const struct workbench 
 {
     const struct attention_view *a = &b->attention;
     const struct attention_map *m = &s->map;
-    bool column = a->request.cols == 1 && a->request.k1 == a->request.k0 + 1;
+    bool column = a->request.cols == 1 && a->request.k1 == a->request.k0 + 1,
+         cells = s->look.mode == ATTENTION_MAP || s->look.mode == ATTENTION_LINES;
+    size_t nq = bench_side(b, b->kind, true).n;
 
-    return a->cells && a->row && a->n_keys <= bench_n_tokens(b) &&
-           a->request.q1 <= bench_n_tokens(b) && a->request.k1 <= bench_n_tokens(b) &&
-           a->request.cursor < a->n_queries && a->request.rows > 0 && a->request.cols > 0 &&
-           (s->look.mode == ATTENTION_MAP) != column &&
-           (s->look.mode != ATTENTION_MAP || (a->request.rows <= m->area.rows * (m->half ? 2 : 1) &&
-                                              a->request.cols <= m->area.cols / m->cell_columns));
+    return a->cells && a->row && a->request.kind == b->kind && a->n_keys <= n_keys(b) &&
+           a->n_queries <= nq && a->request.cursor < a->n_queries && a->request.rows > 0 &&
+           a->request.cols > 0 && cells != column &&
+           (!cells ||
+            (a->request.rows <= (m->half ? 2 * m->area.rows : m->area.rows / m->cell_rows) &&
+             a->request.cols <= m->area.cols / m->cell_columns)) &&
+           (s->look.mode != ATTENTION_LINES ||
+            (a->request.q1 - a->request.q0 == (size_t)a->request.rows &&
+             a->request.k1 - a->request.k0 == (size_t)a->request.cols &&
+             a->request.cols <= m->area.rows));
 }
 
 static void draw(struct panel *panel, struct canvas *c, struct rect inside)
@@ -115,6 +134,11 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     }
     keep_in_range(panel);
     s->map = attention_layout(b, &s->look, c, inside);
+    if (s->look.mode == ATTENTION_MAP) {
+        s->look.q_from = s->map.request.q0;
+        s->look.k_from = s->map.request.k0;
+    }
+    s->setting = c->ramp;
     s->columns = inside.cols;
     s->rows = s->map.area.rows;
     ask(panel);
@@ -133,14 +157,16 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     bool waits = is_ready(b) && s->has_asked && !is_answer(s, b);
 
     if (is_ready(b)) {
-        snprintf(out, capacity, "Attention \u00b7 layer %d head %d%s", b->layer, b->head,
+        snprintf(out, capacity, "Attention \u00b7 %s%slayer %d head %d%s",
+                 b->kind == ATTUNE_STACK_SELF ? "" : attune_stack_text(b->kind),
+                 b->kind == ATTUNE_STACK_SELF ? "" : " ", b->layer, b->head,
                  waits ? " \u00b7 \u2026" : "");
     } else {
         snprintf(out, capacity, "Attention");
     }
 }
 
-/* ---- actions ---- */
+/* ---- motion ---- */
 
 static bool changed(struct panel *panel)
 {
@@ -148,25 +174,73 @@ static bool changed(struct panel *panel)
     return true;
 }
 
+/* The cursor's row to a place among the queries. */
+static void go_to(struct workbench *b, size_t row)
+{
+    bench_move_cursor(b, (long)(bench_side(b, b->kind, true).first + row) - (long)b->token_cursor);
+}
+
 static bool move(struct panel *panel, enum view_move move)
 {
     struct attention_state *s = panel->state;
     struct workbench *b = panel->bench;
-    size_t n = attention_tokens(b), to = attention_query(b);
+    size_t n = bench_side(b, b->kind, true).n, keys = n_keys(b);
+    bool text = s->look.mode == ATTENTION_FROM || s->look.mode == ATTENTION_TO;
 
-    if (move == VIEW_STAY || n == 0) {
+    if (move == VIEW_STAY || n == 0 || keys == 0) {
         return move != VIEW_STAY;
     }
-    if (s->look.mode != ATTENTION_MAP) {
-        to = strip_moved(b, move, to, s->columns, s->rows);
+    if (text && s->look.kind != ATTUNE_STACK_CROSS) {
+        size_t to = strip_moved(b, move, b->token_cursor, s->columns, s->rows);
+        bench_move_cursor(b, (long)to - (long)b->token_cursor);
     } else if (move == VIEW_LEFT) {
-        s->look.key -= s->look.key > (size_t)s->look.hide_first;
+        s->look.key -= s->look.key > 0;
     } else if (move == VIEW_RIGHT) {
-        s->look.key += s->look.key + 1 < n;
+        s->look.key += s->look.key + 1 < keys;
     } else {
-        to = view_moved(move, to, n, s->rows);
+        go_to(b, view_moved(move, attention_row(b, b->kind), n, s->rows));
     }
-    bench_move_cursor(b, (long)to - (long)b->token_cursor);
+    return changed(panel);
+}
+
+/* Half a window on, with the cursor. */
+static bool pan(struct panel *panel, int down, int right)
+{
+    struct attention_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    const struct attention_request *r = &s->map.request;
+    long n = (long)bench_side(b, b->kind, true).n, keys = (long)n_keys(b),
+         row = (long)attention_row(b, b->kind) + down * (long)(r->q1 - r->q0 + 1) / 2,
+         key = (long)s->look.key + right * (long)(r->k1 - r->k0 + 1) / 2,
+         q = (long)s->look.q_from + down * (long)(r->q1 - r->q0 + 1) / 2,
+         k = (long)s->look.k_from + right * (long)(r->k1 - r->k0 + 1) / 2;
+
+    if (n > 0 && keys > 0) {
+        go_to(b, (size_t)(row < 0 ? 0 : row < n ? row : n - 1));
+        s->look.key = (size_t)(key < 0 ? 0 : key < keys ? key : keys - 1);
+        s->look.q_from = (size_t)(q < 0 ? 0 : q);
+        s->look.k_from = (size_t)(k < 0 ? 0 : k);
+    }
+    return changed(panel);
+}
+
+static bool click_text(struct panel *panel, int y, int x)
+{
+    struct attention_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    size_t n_rows, top, at;
+    struct spot *spots = strip_place(b, s->columns, &n_rows);
+
+    if (!spots) {
+        return true;
+    }
+    top = view_scroll(0, spots[b->token_cursor < bench_n_tokens(b) ? b->token_cursor : 0].row,
+                      n_rows, s->rows);
+    free(spots);
+    at = strip_at(b, s->columns, top + (size_t)y, x);
+    if (at != SIZE_MAX) {
+        bench_move_cursor(b, (long)at - (long)b->token_cursor);
+    }
     return changed(panel);
 }
 
@@ -177,15 +251,19 @@ static bool click(struct panel *panel, const struct key *key)
     const struct attention_request *q = &s->map.request;
     int y = key->y - panel->inside.y - s->map.area.y, x = key->x - panel->inside.x - s->map.area.x;
 
-    if (s->look.mode != ATTENTION_MAP || q->rows < 1 || q->cols < 1 || y < 0 || x < 0) {
+    if (q->rows < 1 || q->cols < 1 || y < 0 || x < 0) {
         return true;
     }
-    y = s->map.half ? 2 * y : y;
+    if (s->look.mode == ATTENTION_FROM || s->look.mode == ATTENTION_TO) {
+        return click_text(panel, y, x);
+    }
+    y = s->map.half ? 2 * y : y / s->map.cell_rows;
     x /= s->map.cell_columns;
-    if (y < q->rows && x < q->cols) {
-        size_t query = q->q0 + (size_t)y * (q->q1 - q->q0) / (size_t)q->rows;
+    if (s->look.mode == ATTENTION_LINES && y < q->rows) {
+        go_to(b, q->q0 + (size_t)y);
+    } else if (y < q->rows && x < q->cols) {
         s->look.key = q->k0 + (size_t)x * (q->k1 - q->k0) / (size_t)q->cols;
-        bench_move_cursor(b, (long)query - (long)b->token_cursor);
+        go_to(b, q->q0 + (size_t)y * (q->q1 - q->q0) / (size_t)q->rows);
     }
     return changed(panel);
 }
@@ -198,35 +276,108 @@ static bool key(struct panel *panel, const struct key *key)
     return move(panel, view_move_of_key(key));
 }
 
+/* ---- actions ---- */
+
 static bool set_scale(struct panel *panel, const char *arg)
 {
     struct attention_state *s = panel->state;
+    enum attention_scale named = arg && *arg ? scale_find(arg) : SCALE_COUNT;
 
-    s->look.scale = (s->look.scale + 1) % SCALE_COUNT;
-    for (int i = 0; arg && *arg && i < SCALE_COUNT; i++) {
-        s->look.scale =
-            strcmp(arg, attention_scales[i]) == 0 ? (enum attention_scale)i : s->look.scale;
-    }
+    s->look.scale =
+        named < SCALE_COUNT ? named : (enum attention_scale)((s->look.scale + 1) % SCALE_COUNT);
     return changed(panel);
 }
 
 static bool zoom(struct panel *panel, int by)
 {
     struct attention_state *s = panel->state;
-    int most = 0;
+    struct workbench *b = panel->bench;
+    size_t nq = bench_side(b, b->kind, true).n, nk = n_keys(b), row = attention_row(b, b->kind);
+    int most = 0, before = s->look.zoom;
 
-    for (size_t n = attention_tokens(panel->bench); n / 2 >= 8; n /= 2) {
+    for (size_t n = nq > nk ? nq : nk; n / 2 >= 8; n /= 2) {
         most++;
     }
     s->look.zoom += by;
     s->look.zoom = s->look.zoom < 0 ? 0 : s->look.zoom > most ? most : s->look.zoom;
+    if (s->look.zoom != before) { /* around the cursor */
+        nq = (nq >> s->look.zoom) / 2;
+        nk = (nk >> s->look.zoom) / 2;
+        s->look.q_from = row > nq ? row - nq : 0;
+        s->look.k_from = s->look.key > nk ? s->look.key - nk : 0;
+    }
     return changed(panel);
+}
+
+static bool set_mode(struct panel *panel, const char *arg)
+{
+    static const char *const names[ATTENTION_MODES] = {"map", "from", "to", "lines"};
+    struct attention_state *s = panel->state;
+    int mode = 0;
+
+    while (arg && *arg && mode < ATTENTION_MODES && strcmp(names[mode], arg) != 0) {
+        mode++;
+    }
+    if (mode == ATTENTION_MODES) {
+        bench_say(panel->bench, true, "on_text: map, from, to or lines");
+        return true;
+    }
+    s->look.mode =
+        (enum attention_mode)((arg && *arg ? mode : (int)s->look.mode + 1) % ATTENTION_MODES);
+    return changed(panel);
+}
+
+static bool next_pair(struct panel *panel)
+{
+    struct attention_state *s = panel->state;
+
+    if (!attention_has_pair(panel->bench, panel->bench->kind)) {
+        bench_say(panel->bench, true, "the text is no pair of sentences");
+        return true;
+    }
+    s->look.pair = (enum attention_pair)((s->look.pair + 1) % PAIR_COUNT);
+    return changed(panel);
+}
+
+/* What is on screen; of the text and the lines the whole map. */
+static bool write_file(struct panel *panel, const char *arg)
+{
+    struct attention_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    char path[512];
+    struct attention_file file = {.path = path,
+                                  .hide_sinks = s->look.hide_sinks,
+                                  .scale = (int)s->look.scale,
+                                  .ramp = ((int)s->setting + s->look.ramp) % RAMP_COUNT};
+
+    if (!arg || !*arg) {
+        bench_say(b, true, "write: name a file: .png .svg .pdf .html .ansi .txt .csv .json .npy");
+    } else if (strlen(arg) >= sizeof path) {
+        bench_say(b, true, "write: that name is too long");
+    } else if (b->model) {
+        strcpy(path, arg);
+        file.window = s->map.request;
+        if (s->look.mode != ATTENTION_MAP) {
+            file.window.q1 = file.window.q0; /* all of it */
+        }
+        bench_write_attention(b, &file);
+    }
+    return true;
 }
 
 static bool action(struct panel *panel, const char *name, const char *arg)
 {
+    static const struct {
+        const char *name;
+        int down, right;
+    } pans[] = {{"pan_up", -1, 0}, {"pan_down", 1, 0}, {"pan_left", 0, -1}, {"pan_right", 0, 1}};
     struct attention_state *s = panel->state;
 
+    for (size_t i = 0; i < sizeof pans / sizeof *pans; i++) {
+        if (strcmp(pans[i].name, name) == 0) {
+            return pan(panel, pans[i].down, pans[i].right);
+        }
+    }
     if (strcmp(name, "scale") == 0) {
         return set_scale(panel, arg);
     }
@@ -238,12 +389,17 @@ static bool action(struct panel *panel, const char *name, const char *arg)
         return changed(panel);
     }
     if (strcmp(name, "sink") == 0) {
-        s->look.hide_first = !s->look.hide_first;
+        s->look.hide_sinks = !s->look.hide_sinks;
         return changed(panel);
     }
     if (strcmp(name, "on_text") == 0) {
-        s->look.mode = (s->look.mode + 1) % ATTENTION_MODES;
-        return changed(panel);
+        return set_mode(panel, arg);
+    }
+    if (strcmp(name, "pair") == 0) {
+        return next_pair(panel);
+    }
+    if (strcmp(name, "write") == 0) {
+        return write_file(panel, arg);
     }
     return attention_turn(panel->bench, name, arg) || move(panel, view_move_of_action(name));
 }
@@ -251,7 +407,7 @@ static bool action(struct panel *panel, const char *name, const char *arg)
 const struct panel_ops panel_attention = {
     .name = "attention",
     .title = "Attention",
-    .help = "where each head looks: the map, or the text coloured by it",
+    .help = "where each head looks: a map, the text coloured by it, or lines",
     .state_size = sizeof(struct attention_state),
     .title_text = title_text,
     .draw = draw,

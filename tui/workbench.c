@@ -411,13 +411,31 @@ void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t fir
     }
 }
 
+/* "~/x" as the shell has it: a name typed after : has met no shell. */
+static char *typed_path(const char *path)
+{
+    const char *home = getenv("HOME");
+    size_t len = strlen(path) + (home ? strlen(home) : 0) + 1;
+    char *out = malloc(len);
+
+    if (out) {
+        snprintf(out, len, "%s%s", home && path[0] == '~' && path[1] == '/' ? home : "",
+                 home && path[0] == '~' && path[1] == '/' ? path + 1 : path);
+    }
+    return out;
+}
+
 void bench_write_attention(struct workbench *b, const struct attention_file *file)
 {
     struct job *job = prepare(b, JOB_write);
 
     if (job) {
         job->file = *file;
-        job->file.path = strdup(file->path);
+        job->file.path = typed_path(file->path);
+        if (!job->file.path) {
+            job_free(job);
+            return;
+        }
         job->attention = file->window;
         worker_post(b->worker, job);
     }

@@ -9,6 +9,7 @@
 #include <attune/tensors.h>
 #include <attune/tokenizer.h>
 #include <attune/model.h>
+#include <attune/quantize.h>
 #include <attune/context.h>
 #include <attune/attention.h>
 #include <attune/heads.h>
@@ -23,6 +24,7 @@
 #include <attune/store.h>
 #include <attune/mark.h>
 #include <attune/diff.h>
+#include <attune/export.h>
 #include <attune/upkeep.h>
 #include <attune/run.h>
 

@@ -28,7 +28,7 @@ one_line() {
     ok "one line and nothing else" $?
 }
 
-echo "1..57"
+echo "1..61"
 try 0 '[]' sessions --json
 try 0 'nothing was saved there yet' sessions --db "$dir/missing.db"
 one_line
@@ -80,6 +80,10 @@ try 0 'films  1  tag  also' mark 1 -good
 ! grep -qF 'tag  good' "$dir/out"; ok "a tag is taken off" $?
 try 1 'run 1 has no step 7' mark 1:7 +x
 try 0 '{"note":""}' note 1 '' --json
+"$ATTUNE_BIN" export films -o "$dir/x.md" && head -n 1 "$dir/x.md" >"$dir/out" && grep -q '^# films' "$dir/out"; ok "a report in Markdown" $?
+"$ATTUNE_BIN" export films -o "$dir/x.html" && grep -q '</html>' "$dir/x.html"; ok "a report as a page" $?
+"$ATTUNE_BIN" export 1 -o "$dir/x.cast" && head -n 1 "$dir/x.cast" >"$dir/out" && grep -q '"version": 2' "$dir/out"; ok "a recording" $?
+try 1 'there is no format pdf' export 1 --format pdf
 try 0 "$ATTUNE_DB" db path
 try 0 '"right":true' db check --json
 try 0 '"sessions":2,"runs":4,' db stats --json

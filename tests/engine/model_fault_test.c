@@ -363,6 +363,16 @@ static void what_is_no_model_is_said_so(void **state)
                "x.gguf: not a model (neither GGUF nor a directory with config.json)");
     made_fails(made_path("gone"), "gone: No such file or directory");
     made_fails("/dev/null", "/dev/null: neither a file nor a directory");
+    made_text("y.safetensors", "x");
+    made_fails(made_path("y.safetensors"), "give the directory with their config.json");
+    made_text("config.json", made_gpt2_config);
+    made_text("pytorch_model.bin", "PK");
+    made_gpt2(NULL);
+    assert_int_equal(unlink(made_path("model.safetensors")), 0);
+    made_fails(made_folder, "holds pytorch_model.bin, but no model.safetensors: let ");
+    assert_int_equal(unlink(made_path("pytorch_model.bin")), 0);
+    made_fails(made_folder,
+               ": neither model.safetensors nor model.safetensors.index.json is there");
     assert_int_equal(mkfifo(made_path("fifo"), 0666), 0);
     made_fails(made_path("fifo"), "fifo: neither a file nor a directory");
 }

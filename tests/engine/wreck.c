@@ -33,10 +33,11 @@ enum { SECONDS = 60, MEGABYTES = SANITIZED ? 1500 : 400, FAULT = 99, NOTE = 1024
 struct amount {
     int cuts;   /* of each file */
     int flips;  /* of each model */
-    int tokens; /* of both, for tokenizers alone */
+    int swaps;  /* of values in each JSON file */
+    int tokens; /* of each, for tokenizers alone */
 };
 
-static const struct amount sample = {16, 320, 40}, whole = {200, 10000, 200};
+static const struct amount sample = {16, 320, 60, 40}, whole = {200, 10000, 4000, 200};
 static const struct amount *amount = &sample;
 static uint64_t seed = 20;
 
@@ -97,6 +98,13 @@ static void attempt(const struct wreck *w, opener open, bool thoroughly)
     shared->opened += open(w, thoroughly);
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
 static void put(const struct wreck_file *f, size_t at, const void *bytes, size_t len)
 {
     if (pwrite(f->fd, bytes, len, (off_t)at) != (ssize_t)len) {
@@ -133,6 +141,33 @@ static unsigned char changed(struct wreck *w, unsigned char byte)
     }
 }
 
+/* Numbers at the edge of what fits; 4 or 8 bytes of them wherever a number may stand. */
+static size_t word(struct wreck *w, unsigned char out[8])
+{
+    static const uint64_t edges[] = {0,          1,          2,          0x7f,
+                                     0xff,       0xffff,     0x7fffffff, 0x80000000,
+                                     0xffffffff, UINT64_MAX, INT64_MAX,  (uint64_t)INT64_MAX + 1,
+                                     1u << 20,   1u << 26,   0x3f800000, 0x7fc00000};
+    uint64_t edge = edges[draw(w, sizeof edges / sizeof *edges)];
+
+    memcpy(out, &edge, sizeof edge);
+    return draw(w, 2) ? 4 : 8;
+}
+
+static void swap_word(struct wreck *w, opener open)
+{
+    const struct wreck_file *f = &w->files[draw(w, w->n_files)];
+    unsigned char bytes[8];
+    size_t len = word(w, bytes), at = draw(w, f->header);
+
+    len = f->size - at < len ? f->size - at : len;
+    snprintf(shared->note, NOTE, "%s: %s with %zu bytes from %zu of 0x%02x%02x%02x%02x...", w->name,
+             f->name, len, at, bytes[0], bytes[1], bytes[2], bytes[3]);
+    put(f, at, bytes, len);
+    attempt(w, open, draw(w, 8) == 0);
+    put(f, at, &f->bytes[at], len);
+}
+
 /* One byte, or now and then a few at once; seven of eight in the header. */
 static void flip(struct wreck *w, opener open)
 {
@@ -154,12 +189,75 @@ static void flip(struct wreck *w, opener open)
     }
 }
 
+/* The next number, word or string of a JSON text from `at` on; *end is where it ends. Returns the
+ * size of the file where there is none. */
+static size_t next_value(const struct wreck_file *f, size_t at, size_t *end)
+{
+    while (at < f->size && strchr(" \t\r\n,:[]{}", f->bytes[at])) {
+        at++;
+    }
+    *end = at;
+    if (at < f->size && f->bytes[at] == '"') {
+        for (++*end; *end < f->size && f->bytes[*end] != '"'; ++*end) {
+            *end += f->bytes[*end] == '\\';
+        }
+        *end = *end < f->size ? *end + 1 : f->size;
+    } else {
+        while (*end < f->size && !strchr(" \t\r\n,:[]{}", f->bytes[*end])) {
+            ++*end;
+        }
+    }
+    return at;
+}
+
+/* Every value of a JSON file in turn by one that is odd; n of all these, evenly. */
+static void swap_values(const struct wreck *w, const struct wreck_file *f, int n, opener open)
+{
+    static const char *const odd[] = {
+        "0",     "1",          "2",     "3",   "-1",   "7",
+        "65536", "2147483647", "1e18",  "0.5", "1e-9", "true",
+        "null",  "\"\"",       "\"x\"", "[]",  "{}",   "9223372036854775807",
+    };
+    enum { N_ODD = sizeof odd / sizeof *odd };
+    size_t total = 0, i = 0, at, end;
+
+    for (at = next_value(f, 0, &end); at < f->size; at = next_value(f, end, &end)) {
+        total += N_ODD;
+    }
+    for (at = next_value(f, 0, &end); at < f->size; at = next_value(f, end, &end)) {
+        for (size_t k = 0; k < N_ODD; k++, i++) {
+            size_t len = strlen(odd[k]);
+
+            if (total > (size_t)n && i * (size_t)n / total == (i + 1) * (size_t)n / total) {
+                continue;
+            }
+            snprintf(shared->note, NOTE, "%s: %s with %s for %.*s", w->name, f->name, odd[k],
+                     end - at < 80 ? (int)(end - at) : 80, (const char *)f->bytes + at);
+            put(f, at, odd[k], len);
+            put(f, at + len, f->bytes + end, f->size - end);
+            if (ftruncate(f->fd, (off_t)(f->size - (end - at) + len)) != 0) {
+                wreck_fault("the scratch file cannot be cut");
+            }
+            attempt(w, open, true);
+        }
+    }
+    put(f, 0, f->bytes, f->size);
+    if (ftruncate(f->fd, (off_t)f->size) != 0) {
+        wreck_fault("the scratch file cannot be cut");
+    }
+}
+
 static int free_descriptor(void)
 {
     int fd = dup(STDERR_FILENO);
 
     close(fd);
     return fd;
+}
+
+static int limited(const struct wreck *w, int n)
+{
+    return w->tokenizer && n > amount->tokens ? amount->tokens : n;
 }
 
 /* All that is tried with one model, in a process of its own. */
@@ -174,11 +272,13 @@ static void wreck(struct wreck *w, opener open)
     limit = (struct rlimit){0, 0};
     setrlimit(RLIMIT_CORE, &limit);
     for (size_t i = 0; i < w->n_files; i++) {
-        cut(w, &w->files[i],
-            w->tokenizer && amount->cuts > amount->tokens ? amount->tokens : amount->cuts, open);
+        cut(w, &w->files[i], limited(w, amount->cuts), open);
+        if (ends_with(w->files[i].name, ".json")) {
+            swap_values(w, &w->files[i], limited(w, amount->swaps), open);
+        }
     }
-    for (int i = 0; i < (w->tokenizer ? amount->tokens : amount->flips); i++) {
-        flip(w, open);
+    for (int i = 0; i < limited(w, amount->flips); i++) {
+        (i % 4 ? flip : swap_word)(w, open);
     }
     snprintf(shared->note, NOTE, "%s: mended", w->name);
     attempt(w, open, true);
@@ -203,13 +303,6 @@ static void judge(int status, long kilobytes)
     if (kilobytes / 1024 > MEGABYTES) {
         fail_msg("%s: %ld MB of memory on the way", shared->note, kilobytes / 1024);
     }
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-
-    return n >= m && strcmp(s + n - m, end) == 0;
 }
 
 /* Bytes that are not weights. */
