@@ -51,6 +51,7 @@ check_PROGRAMS += \
 	%D%/prompts/sha256_test \
 	%D%/prompts/shots_test \
 	%D%/prompts/store_check_test \
+	%D%/prompts/store_disk_test \
 	%D%/prompts/store_export_test \
 	%D%/prompts/store_find_test \
 	%D%/prompts/store_mark_test \
@@ -58,6 +59,7 @@ check_PROGRAMS += \
 	%D%/prompts/store_read_test \
 	%D%/prompts/store_remove_test \
 	%D%/prompts/store_test \
+	%D%/prompts/store_two_test \
 	%D%/prompts/store_write_test \
 	%D%/prompts/template_test \
 	%D%/prompts/text_test

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CMD(name) extern const struct cmd_ops cmd_##name;
@@ -428,17 +429,25 @@ int cli_parse_ids(attune_token **out, size_t *n, const char *list, struct attune
     return ATTUNE_OK;
 }
 
+/* What is read whole into memory: past this a file is not what was meant. */
+#define MAX_FILE ((size_t)1 << 30)
+
 int cli_read_file(char **out, size_t *len, const char *path, struct attune_error *err)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     char *text = NULL;
+    struct stat st;
     size_t n = 0, capacity = 0, got = 0;
+    bool too_large;
 
+    *out = NULL;
+    *len = 0;
     if (!f) {
         return attune_error_set(err, ATTUNE_IO, 0, "%s: %s", path, strerror(errno));
     }
-    do {
-        n += got;
+    too_large =
+        fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size > MAX_FILE;
+    while (!too_large) {
         if (capacity - n < 2) {
             char *more = realloc(text, capacity = capacity ? capacity * 2 : 4096);
 
@@ -449,8 +458,19 @@ int cli_read_file(char **out, size_t *len, const char *path, struct attune_error
             }
             text = more;
         }
-    } while ((got = fread(text + n, 1, capacity - n - 1, f)) > 0);
-    if (!text || ferror(f)) {
+        got = fread(text + n, 1, capacity - n - 1, f);
+        n += got;
+        too_large = n > MAX_FILE;
+        if (got == 0) {
+            break;
+        }
+    }
+    if (too_large) {
+        attune_error_set(err, ATTUNE_FULL, MAX_FILE, "%s: more than %zu bytes are not read", path,
+                         MAX_FILE);
+        free(text);
+        text = NULL;
+    } else if (!text || ferror(f)) {
         attune_error_set(err, text ? ATTUNE_IO : ATTUNE_MEMORY, n, "%s: %s", path, strerror(errno));
         free(text);
         text = NULL;
@@ -462,7 +482,7 @@ int cli_read_file(char **out, size_t *len, const char *path, struct attune_error
     }
     *out = text;
     *len = n;
-    return text ? ATTUNE_OK : err ? err->status : ATTUNE_IO;
+    return text ? ATTUNE_OK : too_large ? ATTUNE_FULL : err ? err->status : ATTUNE_IO;
 }
 
 json_t *cli_json_real(double x)

@@ -28,7 +28,7 @@ one_line() {
     ok "one line and nothing else" $?
 }
 
-echo "1..61"
+echo "1..69"
 try 0 '[]' sessions --json
 try 0 'nothing was saved there yet' sessions --db "$dir/missing.db"
 one_line
@@ -93,6 +93,25 @@ try 1 'nothing was saved there yet' db check --db "$dir/missing.db"
 printf '{"format":"attune session","version":2}' >"$dir/newer.json"
 try 1 'a newer attune wrote it' import "$dir/newer.json"
 try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"
+truncate -s 10G "$dir/huge.json" 2>"$dir/err" && try 1 'bytes are not read' import "$dir/huge.json" || ok "no room for a huge file" 0
+one_line
+try 1 'Is a directory' import "$dir"
+
+# A page in the middle is nonsense: it is said, and what can be read comes out.
+for i in 1 2 3 4 5 6; do "$ATTUNE_BIN" import --db "$dir/broken.db" "$films" >"$dir/out" 2>"$dir/err"; done
+pages=$(($(wc -c <"$dir/broken.db") / 4096))
+dd if="$ATTUNE_BIN" of="$dir/broken.db" bs=4096 seek=$((pages / 3)) count=2 conv=notrunc 2>"$dir/err"
+try 1 'is damaged' sessions --db "$dir/broken.db"
+one_line
+try 3 'damaged: ' db check --db "$dir/broken.db"
+got=0
+for s in films 'films (2)' 'films (3)' 'films (4)' 'films (5)' 'films (6)'; do
+    "$ATTUNE_BIN" export --salvage "$s" --db "$dir/broken.db" -o "$dir/saved.json" 2>"$dir/err" &&
+        "$ATTUNE_BIN" import "$dir/saved.json" --db "$dir/rescued.db" >"$dir/out" 2>>"$dir/err" && got=$((got + 1))
+done
+[ "$got" -ge 1 ]; ok "what can be read is taken out: $got of 6 sessions" $?
+try 0 'all is right' db check --db "$dir/rescued.db"
+
 try 0 '{"removed":["films (2)","2"]}' rm --json 'films (2)' 2
 "$ATTUNE_BIN" rm films >"$dir/out" 2>"$dir/err" && ! grep -q 'wonderful' "$ATTUNE_DB"; ok "no word is left in the file" $?
 try 0 '[]' sessions --json

@@ -223,11 +223,53 @@ static void hostile_documents_are_taken_whole_or_refused_whole(void **state)
     attune_store_close(store);
 }
 
+static void refused(struct attune_store *store, const char *json, size_t len)
+{
+    struct attune_session_row *rows;
+    struct attune_error err;
+    char *name;
+    size_t n;
+
+    assert_int_not_equal(attune_store_import(store, json, len, &name, &err), 0);
+    assert_null(name);
+    assert_true(strlen(err.text) > 10);
+    assert_int_equal(attune_store_sessions(store, NULL, &rows, &n, &err), 0);
+    assert_int_equal(n, 0);
+    attune_session_rows_free(rows, n);
+}
+
+static void what_is_cut_or_never_ends_is_refused(void **state)
+{
+    enum { DEEP = 200000 };
+    struct attune_store *store = filled(), *other = made_store(copy, ATTUNE_STORE_WRITE);
+    struct attune_error err;
+    char *json, *deep = malloc(DEEP);
+    size_t len;
+
+    assert_int_equal(attune_store_export(store, NULL, 3, &json, &len, &err), 0);
+    for (size_t n = 0; n < len; n += len / 211 + 1) {
+        refused(other, json, n);
+    }
+    memset(deep, '[', DEEP);
+    refused(other, deep, DEEP);
+    for (int i = 0; i + 5 < DEEP; i += 5) {
+        memcpy(deep + i, "{\"a\":", 5);
+    }
+    refused(other, deep, DEEP);
+    memset(deep, '9', DEEP);
+    refused(other, deep, DEEP);
+    free(deep);
+    free(json);
+    attune_store_close(other);
+    attune_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_document_taken_back_is_the_same_session, fresh, fresh),
         cmocka_unit_test_setup_teardown(one_run_alone, fresh, fresh),
+        cmocka_unit_test_setup_teardown(what_is_cut_or_never_ends_is_refused, fresh, fresh),
         cmocka_unit_test_setup_teardown(hostile_documents_are_taken_whole_or_refused_whole, fresh,
                                         fresh),
     };

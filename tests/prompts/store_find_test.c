@@ -181,6 +181,27 @@ static void a_session_names_its_runs_that_were_found(void **state)
     attune_session_rows_free(rows, n);
 }
 
+/* A clock that jumps back: what came last is still the newest. */
+static void the_newest_is_what_came_last(void **state)
+{
+    struct attune_run_record record = made_record("words", "later");
+    struct attune_session_row *rows;
+    struct attune_error err;
+    size_t n;
+
+    record.created = strdup("1999-01-01T00:00:00.000Z");
+    assert_int_equal(attune_store_begin_run(store, &record, &err), 0);
+    free(record.created);
+    query_finds(&(struct attune_run_query){.limit = 2}, "5 4 ");
+    query_finds(&(struct attune_run_query){.search = "later"}, "5 ");
+    query_finds(&(struct attune_run_query){.until = "1999"}, "5 ");
+    assert_int_equal(attune_store_sessions(store, NULL, &rows, &n, &err), 0);
+    assert_string_equal(rows[0].name, "words");
+    assert_true(strcmp(rows[0].updated, "2000") > 0);
+    attune_session_rows_free(rows, n);
+    assert_int_equal(attune_store_remove_run(store, 5, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +210,7 @@ int main(void)
         cmocka_unit_test(sessions_are_found_by_name_and_by_their_runs),
         cmocka_unit_test(runs_are_found_by_what_made_them),
         cmocka_unit_test(a_session_names_its_runs_that_were_found),
+        cmocka_unit_test(the_newest_is_what_came_last),
     };
     return cmocka_run_group_tests_name("store_find", tests, fill, empty);
 }
