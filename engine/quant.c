@@ -63,25 +63,28 @@ size_t quant_row_bytes(const struct quant_ops *type, size_t n)
     return blocks * type->block_bytes;
 }
 
-/* Moves the exponent by a multiplication: 2^112 carries the half's bias (15) to the float's (127),
- * for subnormal halves too; infinities and NaNs keep the all-ones exponent. */
-float quant_half(const void *p)
+void quant_put_half(void *p, float x)
 {
-    uint16_t half;
-    uint32_t bits;
-    float value;
+    uint32_t bits, magnitude, half;
+    uint16_t out;
 
-    memcpy(&half, p, sizeof half);
-    bits = (uint32_t)(half & 0x7fff) << 13;
-    memcpy(&value, &bits, sizeof value);
-    value *= 0x1p112f;
-    memcpy(&bits, &value, sizeof bits);
-    if ((half & 0x7c00) == 0x7c00) {
-        bits = 0x7f800000u | (uint32_t)(half & 0x3ff) << 13;
+    memcpy(&bits, &x, sizeof bits);
+    magnitude = bits & 0x7fffffffu;
+    if (magnitude >= 0x47800000u) { /* 65536 and above, infinities, NaNs (which stay quiet) */
+        half = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
+    } else if (magnitude < 0x38800000u) { /* below the smallest normal half: let the adder round */
+        float tiny;
+
+        memcpy(&tiny, &magnitude, sizeof tiny);
+        tiny += 0.5f;
+        memcpy(&half, &tiny, sizeof half);
+        half -= 0x3f000000u;
+    } else {
+        magnitude += 0xfffu + (magnitude >> 13 & 1); /* ties to even; may carry into infinity */
+        half = (magnitude >> 13) - (112u << 10);
     }
-    bits |= (uint32_t)(half & 0x8000) << 16;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    out = (uint16_t)(half | (bits >> 16 & 0x8000u));
+    memcpy(p, &out, sizeof out);
 }
 
 void quant_put_half(void *p, float x)

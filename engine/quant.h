@@ -11,6 +11,16 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Loops over bytes that a compiler turns into vectors: compiled for several instruction sets,
+ * chosen when the program starts. Integers are integers in all of them. */
+#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && defined __linux__ &&           \
+    !defined __SANITIZE_ADDRESS__
+#define QUANT_BYTES                                                                                \
+    __attribute__((target_clones("arch=skylake-avx512", "avx2", "default"), optimize("O3")))
+#else
+#define QUANT_BYTES
+#endif
+
 /* Up to 256 values of a row as integers: value i is scale[i / 16] q[i] + shift[i / 16]. The product
  * is exact, the sum rounds once; shift is -0 where a type has none, which changes no value. */
 struct quant_integers {
@@ -45,8 +55,41 @@ size_t quant_row_bytes(const struct quant_ops *type, size_t n);
 void quant_combine(float *out /* [n] */, const void *row, size_t n,
                    void (*unpack)(struct quant_integers *, const void *, size_t), size_t bytes);
 
-/* IEEE 754 half precision at p (any alignment) as float, and the nearest half (ties to even) to p. */
-float quant_half(const void *p);
+/* 32 bits as bytes of 16 or 0, the lowest first. Eight at a time: a byte in all places of a word,
+ * of which each place keeps its own bit; 127 more carries what is left of it into the highest. */
+static inline void quant_spread(unsigned char out[32], const unsigned char *bits)
+{
+    for (int i = 0; i < 4; i++) {
+        uint64_t word = bits[i] * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
+
+        word = (word + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 3 & UINT64_C(0x1010101010101010);
+        memcpy(out + 8 * i, &word, sizeof word);
+    }
+}
+
+/* IEEE 754 half precision at p (any alignment) as float. Subnormal halves are small integers of
+ * 2^-24: never a subnormal float, which processors are slow with. */
+static inline float quant_half(const void *p)
+{
+    uint16_t half;
+    uint32_t bits, exponent;
+    float value;
+
+    memcpy(&half, p, sizeof half);
+    exponent = half >> 10 & 31;
+    if (exponent == 0) {
+        value = (float)(half & 0x3ff) * 0x1p-24f;
+        memcpy(&bits, &value, sizeof bits);
+    } else {
+        bits = (uint32_t)(half & 0x7fff) << 13;
+        bits += exponent == 31 ? 224u << 23 : 112u << 23;
+    }
+    bits |= (uint32_t)(half & 0x8000) << 16;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The nearest half (ties to even) to p. */
 void quant_put_half(void *p, float x);
 
 /* What the types with several scales need to be written (quant_fit.c). */

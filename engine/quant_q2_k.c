@@ -5,7 +5,7 @@
 
 #include "engine/quant.h"
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row, *scales = p, *q = p + 16;
     float d = quant_half(p + 80), m = quant_half(p + 82);

@@ -13,7 +13,7 @@ static int scale_at(const unsigned char *s, int i)
     return (low | (s[8 + i % 4] >> (2 * (i / 4)) & 3) << 4) - 32;
 }
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row, *high = p, *q = p + 32, *scales = p + 96;
     float d = quant_half(p + 108);

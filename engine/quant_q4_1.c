@@ -4,16 +4,20 @@
 
 #include "engine/quant.h"
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row;
 
     for (size_t k = 0; k < n; k += 32, p += 20) {
         const unsigned char *q = p + 4;
 
+        signed char *to = out->q + k;
+
         for (int j = 0; j < 16; j++) {
-            out->q[k + (size_t)j] = (signed char)(q[j] & 15);
-            out->q[k + 16 + (size_t)j] = (signed char)(q[j] >> 4);
+            to[j] = (signed char)(q[j] & 15);
+        }
+        for (int j = 0; j < 16; j++) {
+            to[16 + j] = (signed char)(q[j] >> 4);
         }
         out->scale[k / 16] = out->scale[k / 16 + 1] = quant_half(p);
         out->shift[k / 16] = out->shift[k / 16 + 1] = quant_half(p + 2);

@@ -32,7 +32,7 @@ static void put_scale(unsigned char *s, int i, int scale, int minimum)
     }
 }
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row, *q = p + 16;
     float d = quant_half(p), m = quant_half(p + 2);

@@ -6,21 +6,21 @@
 
 #include "engine/quant.h"
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row;
 
     for (size_t k = 0; k < n; k += 32, p += 22) {
         const unsigned char *q = p + 6;
-        uint32_t high;
+        signed char *to = out->q + k;
+        unsigned char fifth[32]; /* 16 or 0 */
 
-        memcpy(&high, p + 2, sizeof high);
-        for (unsigned j = 0; j < 16; j++) {
-            unsigned low = (q[j] & 15u) | (high >> j & 1) << 4;
-            unsigned up = q[j] >> 4 | (high >> (j + 16) & 1) << 4;
-
-            out->q[k + j] = (signed char)((int)low - 16);
-            out->q[k + 16 + j] = (signed char)((int)up - 16);
+        quant_spread(fifth, p + 2);
+        for (int j = 0; j < 16; j++) {
+            to[j] = (signed char)(((q[j] & 15) | fifth[j]) - 16);
+        }
+        for (int j = 0; j < 16; j++) {
+            to[16 + j] = (signed char)((q[j] >> 4 | fifth[16 + j]) - 16);
         }
         out->scale[k / 16] = out->scale[k / 16 + 1] = quant_half(p);
         out->shift[k / 16] = out->shift[k / 16 + 1] = -0.0f;

@@ -18,7 +18,7 @@ static void scale_at(int *scale, int *minimum, const unsigned char *s, int i)
     }
 }
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row, *high = p + 16, *q = p + 48;
     float d = quant_half(p), m = quant_half(p + 2);

@@ -7,7 +7,7 @@
 
 #include "engine/quant.h"
 
-static void unpack(struct quant_integers *out, const void *row, size_t n)
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
 {
     const unsigned char *p = row, *q = p, *high = p + 128;
     const signed char *scales = (const signed char *)p + 192;
