@@ -87,30 +87,6 @@ void quant_put_half(void *p, float x)
     memcpy(p, &out, sizeof out);
 }
 
-void quant_put_half(void *p, float x)
-{
-    uint32_t bits, magnitude, half;
-    uint16_t out;
-
-    memcpy(&bits, &x, sizeof bits);
-    magnitude = bits & 0x7fffffffu;
-    if (magnitude >= 0x47800000u) { /* 65536 and above, infinities, NaNs (which stay quiet) */
-        half = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
-    } else if (magnitude < 0x38800000u) { /* below the smallest normal half: let the adder round */
-        float tiny;
-
-        memcpy(&tiny, &magnitude, sizeof tiny);
-        tiny += 0.5f;
-        memcpy(&half, &tiny, sizeof half);
-        half -= 0x3f000000u;
-    } else {
-        magnitude += 0xfffu + (magnitude >> 13 & 1); /* ties to even; may carry into infinity */
-        half = (magnitude >> 13) - (112u << 10);
-    }
-    out = (uint16_t)(half | (bits >> 16 & 0x8000u));
-    memcpy(p, &out, sizeof out);
-}
-
 void quant_combine(float *out, const void *row, size_t n,
                    void (*unpack)(struct quant_integers *, const void *, size_t), size_t bytes)
 {
