@@ -139,6 +139,8 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_json.c \
 	%D%/tokenizer_old.c \
 	%D%/tokenizer_roles.c \
+	%D%/tokenizer_lists.c \
+	%D%/tokenizer_lists.h \
 	%D%/tokenizer_merge.c \
 	%D%/tokenizer_merge.h \
 	%D%/tokenizer_normalize.c \

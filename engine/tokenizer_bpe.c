@@ -333,6 +333,59 @@ static int load_merge(struct attune_tokenizer *tk, struct bpe *m, const json_t *
                      json_string_length(entry) - (size_t)(space + 1 - text), err);
 }
 
+/* The same, read from the text. */
+static int load_merge_text(struct attune_tokenizer *tk, struct bpe *m, const char **at,
+                           struct list_text *left, struct list_text *right, uint32_t rank,
+                           struct attune_error *err)
+{
+    bool pair = list_take(at, '[');
+    const char *space;
+
+    if (!list_text(at, left)) {
+        return list_refused(err);
+    }
+    if (pair) {
+        return list_take(at, ',') && list_text(at, right) && list_take(at, ']')
+                   ? add_merge(tk, m, rank, left->s, left->len, right->s, right->len, err)
+                   : list_refused(err);
+    }
+    space = memchr(left->s, ' ', left->len);
+    if (!space || memchr(space + 1, ' ', left->len - (size_t)(space + 1 - left->s))) {
+        return list_refused(err);
+    }
+    return add_merge(tk, m, rank, left->s, (size_t)(space - left->s), space + 1,
+                     left->len - (size_t)(space + 1 - left->s), err);
+}
+
+/* Two strings each, or one: by the first. */
+static size_t count_merges(const struct json_list *list)
+{
+    const char *at = list->s;
+
+    return list_take(&at, '[') && list_take(&at, '[') ? list->n_texts / 2 : list->n_texts;
+}
+
+static int load_merge_list(struct attune_tokenizer *tk, struct bpe *m, const struct json_list *list,
+                           struct attune_error *err)
+{
+    struct list_text left = {0}, right = {0};
+    const char *at = list->s;
+    size_t n = count_merges(list);
+    bool more = list_take(&at, '[') && n > 0;
+    int status = ATTUNE_OK;
+
+    for (uint32_t rank = 0; more && rank < n && status == ATTUNE_OK; rank++) {
+        status = load_merge_text(tk, m, &at, &left, &right, rank, err);
+        more = list_take(&at, ',');
+    }
+    if (status == ATTUNE_OK && (more || !list_take(&at, ']') || !list_ends(list, at))) {
+        status = list_refused(err);
+    }
+    list_text_done(&left);
+    list_text_done(&right);
+    return status;
+}
+
 static void done(void *model)
 {
     struct bpe *m = model;
@@ -348,21 +401,24 @@ static void done(void *model)
 static int from_json(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
 {
     const json_t *merges = json_object_get(json, "merges");
+    const struct json_list *list = tk->lists ? &tk->lists->merges : NULL;
     struct bpe *m = calloc(1, sizeof *m);
-    int status =
-        m ? vocab_from_json(&tk->vocab, json_object_get(json, "vocab"), err) : no_memory(err);
+    int status = m ? vocab_load(tk, json, err) : no_memory(err);
 
     tk->model = m;
     if (status) {
         return status;
     }
     m->unk = ATTUNE_TOKEN_NONE;
-    if (!json_is_array(merges)) {
+    if (list ? !list->s : !json_is_array(merges)) {
         return attune_error_set(err, ATTUNE_FORMAT, 0, "the model has no list of merges");
     }
     status = load_rules(tk, m, json, err);
     if (status == ATTUNE_OK) {
-        status = make_tables(tk, m, json_array_size(merges), err);
+        status = make_tables(tk, m, list ? count_merges(list) : json_array_size(merges), err);
+    }
+    if (list) {
+        return status ? status : load_merge_list(tk, m, list, err);
     }
     for (size_t i = 0; i < json_array_size(merges) && status == ATTUNE_OK; i++) {
         status = load_merge(tk, m, json_array_get(merges, i), (uint32_t)i, err);

@@ -14,7 +14,7 @@
 
 enum { LARGEST_FILE = 256 << 20 };
 
-int vocab_from_json(struct vocab *v, const json_t *json, struct attune_error *err)
+static int vocab_from_json(struct vocab *v, const json_t *json, struct attune_error *err)
 {
     json_t *object = (json_t *)json; /* jansson's iterators take no const */
     int status;
@@ -38,8 +38,42 @@ int vocab_from_json(struct vocab *v, const json_t *json, struct attune_error *er
     return status;
 }
 
+int list_refused(struct attune_error *err)
+{
+    return attune_error_set(err, ATTUNE_FORMAT, 0, "a list of the model is not as expected");
+}
+
+static int vocab_from_list(struct vocab *v, const struct json_list *list, struct attune_error *err)
+{
+    struct list_text piece = {0};
+    const char *at = list->s;
+    bool good = list_take(&at, '{');
+    int status = good && list->n_texts > 0 ? vocab_init(v, list->n_texts, list->n_bytes, err)
+                                           : list_refused(err);
+
+    while (status == ATTUNE_OK) {
+        int32_t id;
+
+        status = list_text(&at, &piece) && list_take(&at, ':') && list_whole(&at, &id)
+                     ? vocab_add(v, id, piece.s, piece.len, false, err)
+                     : list_refused(err);
+        if (status == ATTUNE_OK && !list_take(&at, ',')) {
+            status = list_take(&at, '}') && list_ends(list, at) ? ATTUNE_OK : list_refused(err);
+            break;
+        }
+    }
+    list_text_done(&piece);
+    return status;
+}
+
+int vocab_load(struct attune_tokenizer *tk, const json_t *model, struct attune_error *err)
+{
+    return tk->lists ? vocab_from_list(&tk->vocab, &tk->lists->vocab, err)
+                     : vocab_from_json(&tk->vocab, json_object_get(model, "vocab"), err);
+}
+
 /* Files older than the field have no type: told apart by what only one of them has. */
-static const char *model_type(const json_t *model)
+static const char *model_type(const json_t *model, const struct json_lists *lists)
 {
     const char *type = json_string_value(json_object_get(model, "type"));
 
@@ -49,7 +83,9 @@ static const char *model_type(const json_t *model)
     if (json_object_get(model, "merges")) {
         return "BPE";
     }
-    return json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+    return json_is_array(json_object_get(model, "vocab")) || (lists && *lists->vocab.s == '[')
+               ? "Unigram"
+               : "WordPiece";
 }
 
 static int load_model(struct attune_tokenizer *tk, const json_t *json, struct attune_error *err)
@@ -61,7 +97,7 @@ static int load_model(struct attune_tokenizer *tk, const json_t *json, struct at
     if (!json_is_object(model)) {
         return attune_error_set(err, ATTUNE_FORMAT, 0, "has no model: is it a tokenizer.json?");
     }
-    type = model_type(model);
+    type = model_type(model, tk->lists);
     for (size_t i = 0; (ops = tokenizer_ops_at(i)); i++) {
         if (ops->type && strcmp(ops->type, type) == 0) {
             int status = json_check_options(model, ops->options, err);
@@ -179,7 +215,8 @@ static int load(struct attune_tokenizer *tk, const json_t *json, const struct be
     return status ? status : template_from_config(tk, beside, err);
 }
 
-int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json, uint64_t digest,
+int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json,
+                        const struct json_lists *lists, uint64_t digest,
                         const struct beside *beside, struct attune_error *err)
 {
     struct attune_tokenizer *tk = tokenizer_new(err);
@@ -187,7 +224,9 @@ int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json, uint6
 
     if (tk) {
         tk->digest = digest;
+        tk->lists = lists;
         status = load(tk, json, beside, err);
+        tk->lists = NULL;
     }
     if (status) {
         attune_tokenizer_close(tk);
@@ -206,13 +245,48 @@ static bool folder_of(char out[4096], const char *path)
     return snprintf(out, 4096, "%.*s", slash == path ? 1 : n, slash ? path : ".") < 4096;
 }
 
+/* With the long lists apart, where the text is plain enough. */
+static bool load_quickly(struct attune_tokenizer **out, const char *text, size_t len,
+                         uint64_t digest, const struct beside *beside)
+{
+    struct json_lists lists;
+    char *rest;
+    size_t rest_len;
+    json_t *json = NULL;
+    bool good = lists_cut(&lists, text, len, &rest, &rest_len);
+
+    if (good) {
+        json = json_loadb(rest, rest_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+        good = json && tokenizer_from_json(out, json, &lists, digest, beside, NULL) == ATTUNE_OK;
+    }
+    json_decref(json);
+    free(rest);
+    return good;
+}
+
+static int load_wholly(struct attune_tokenizer **out, const char *text, size_t len, uint64_t digest,
+                       const struct beside *beside, struct attune_error *err)
+{
+    json_error_t problem;
+    char reason[160];
+    json_t *json = json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
+    int status;
+
+    if (!json) {
+        json_error_show(reason, text, len, &problem);
+        return attune_error_set(err, ATTUNE_FORMAT,
+                                problem.position > 0 ? (uint64_t)problem.position : 0, "%s",
+                                reason);
+    }
+    status = tokenizer_from_json(out, json, NULL, digest, beside, err);
+    json_decref(json);
+    return status;
+}
+
 int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
                              struct attune_error *err)
 {
     struct beside beside = {0};
-    json_error_t problem;
-    char reason[160];
-    json_t *json = NULL;
     char *text = NULL, folder[4096];
     size_t len = 0;
     uint64_t digest;
@@ -223,25 +297,15 @@ int tokenizer_from_json_file(struct attune_tokenizer **out, const char *path,
         return status;
     }
     digest = attune_digest_of(text, len, 0);
-    json = json_loadb(text, len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
-    if (!json) {
-        json_error_show(reason, text, len, &problem);
-    }
-    free(text); /* tens of megabytes that the tables do not need */
-    if (!json) {
-        status = attune_error_set(err, ATTUNE_FORMAT,
-                                  problem.position > 0 ? (uint64_t)problem.position : 0, "%s",
-                                  reason);
-        attune_error_prefix(err, path);
-    } else if (folder_of(folder, path) && (status = beside_load(&beside, folder, err))) {
+    if (folder_of(folder, path) && (status = beside_load(&beside, folder, err))) {
         attune_error_prefix(err, folder);
-    } else {
-        status = tokenizer_from_json(out, json, digest, &beside, err);
+    } else if (!load_quickly(out, text, len, digest, &beside)) {
+        status = load_wholly(out, text, len, digest, &beside, err);
         if (status) {
             attune_error_prefix(err, path);
         }
     }
     beside_done(&beside);
-    json_decref(json);
+    free(text);
     return status;
 }

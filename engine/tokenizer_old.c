@@ -481,9 +481,10 @@ int tokenizer_from_old_files(struct attune_tokenizer **out, const char *folder, 
     }
     if (status == ATTUNE_OK) {
         text = json_dumps(old.json, JSON_COMPACT);
-        status = text ? tokenizer_from_json(out, old.json, attune_digest_of(text, strlen(text), 0),
-                                            &old.beside, err)
-                      : no_memory(&old);
+        status =
+            text ? tokenizer_from_json(out, old.json, NULL, attune_digest_of(text, strlen(text), 0),
+                                       &old.beside, err)
+                 : no_memory(&old);
         free(text);
     }
     if (status) {

@@ -13,6 +13,7 @@
 #include <attune/tokenizer.h>
 #include <jansson.h>
 
+#include "engine/tokenizer_lists.h"
 #include "engine/tokenizer_steps.h"
 #include "engine/tokenizer_text.h"
 #include "engine/tokenizer_vocab.h"
@@ -44,6 +45,7 @@ struct attune_tokenizer {
     bool keeps_bytes;               /* bytes that are no UTF-8 have tokens */
     bool byte_level; /* the model sees bytes: pieces that are no UTF-8 go to it as such */
     uint64_t digest;
+    const struct json_lists *lists; /* while a tokenizer.json is read: those that its JSON lacks */
 };
 
 const struct tokenizer_ops *tokenizer_ops_at(size_t i); /* NULL past the end */
@@ -72,8 +74,14 @@ int roles_find(struct attune_tokenizer *tk, const struct beside *b, struct attun
 int template_from_config(struct attune_tokenizer *tk, const struct beside *b,
                          struct attune_error *err);
 
-int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json, uint64_t digest,
+/* lists: NULL where json holds all. */
+int tokenizer_from_json(struct attune_tokenizer **out, const json_t *json,
+                        const struct json_lists *lists, uint64_t digest,
                         const struct beside *beside, struct attune_error *err);
+/* What stands in a list is not as expected: the library shall read it, and say what is wrong. */
+int list_refused(struct attune_error *err);
+/* {"piece": id, ...} of the model's member vocab */
+int vocab_load(struct attune_tokenizer *tk, const json_t *model, struct attune_error *err);
 /* From files that are older than tokenizer.json: vocab.txt where words is true, else vocab.json and
  * merges.txt. ATTUNE_NOT_FOUND where nobody knows how that model reads them. */
 int tokenizer_from_old_files(struct attune_tokenizer **out, const char *folder, bool words,

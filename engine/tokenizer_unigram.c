@@ -267,28 +267,45 @@ static void find_bytes(struct attune_tokenizer *tk, struct unigram *m)
     }
 }
 
+/* Room for n pieces of n_bytes in all. */
+static int make_room(struct attune_tokenizer *tk, struct unigram *m, size_t n, size_t n_bytes,
+                     struct attune_error *err)
+{
+    int status = n == 0 || n > INT32_MAX
+                     ? attune_error_set(err, ATTUNE_FORMAT, 0, "the model has no list of pieces")
+                     : vocab_init(&tk->vocab, n, n_bytes, err);
+
+    if (status == ATTUNE_OK) {
+        status = make_trie(m, n_bytes, err);
+    }
+    if (status == ATTUNE_OK && !(m->score = calloc(n, sizeof *m->score))) {
+        status = no_memory(err);
+    }
+    m->unk_score = INFINITY;
+    return status;
+}
+
+static int add_piece(struct attune_tokenizer *tk, struct unigram *m, size_t i, const char *s,
+                     size_t len, double score, struct attune_error *err)
+{
+    int status = vocab_add(&tk->vocab, (attune_token)i, s, len, true, err);
+
+    m->score[i] = score;
+    m->unk_score = score - UNK_PENALTY < m->unk_score ? score - UNK_PENALTY : m->unk_score;
+    return status ? status : insert(m, s, len, (attune_token)i, err);
+}
+
 /* [["piece", score], ...]; the id is the place in the list. */
 static int load_pieces(struct attune_tokenizer *tk, struct unigram *m, const json_t *list,
                        struct attune_error *err)
 {
     size_t n = json_array_size(list), n_bytes = 0;
-    double least = INFINITY;
     int status;
 
-    if (n == 0 || n > INT32_MAX) {
-        return attune_error_set(err, ATTUNE_FORMAT, 0, "the model has no list of pieces");
-    }
     for (size_t i = 0; i < n; i++) {
         n_bytes += json_string_length(json_array_get(json_array_get(list, i), 0));
     }
-    status = vocab_init(&tk->vocab, n, n_bytes, err);
-    if (status == ATTUNE_OK) {
-        status = make_trie(m, n_bytes, err);
-    }
-    m->score = calloc(n, sizeof *m->score);
-    if (status == ATTUNE_OK && !m->score) {
-        status = no_memory(err);
-    }
+    status = make_room(tk, m, n, n_bytes, err);
     for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
         const json_t *piece = json_array_get(json_array_get(list, i), 0),
                      *score = json_array_get(json_array_get(list, i), 1);
@@ -296,16 +313,34 @@ static int load_pieces(struct attune_tokenizer *tk, struct unigram *m, const jso
         if (!json_is_string(piece) || !json_is_number(score)) {
             return attune_error_set(err, ATTUNE_FORMAT, 0, "piece %zu is not [text, score]", i);
         }
-        m->score[i] = read_score(json_number_value(score));
-        least = m->score[i] < least ? m->score[i] : least;
-        status = vocab_add(&tk->vocab, (attune_token)i, json_string_value(piece),
-                           json_string_length(piece), true, err);
-        if (status == ATTUNE_OK) {
-            status = insert(m, json_string_value(piece), json_string_length(piece), (attune_token)i,
-                            err);
-        }
+        status = add_piece(tk, m, i, json_string_value(piece), json_string_length(piece),
+                           read_score(json_number_value(score)), err);
     }
-    m->unk_score = least - UNK_PENALTY;
+    return status;
+}
+
+/* The same, read from the text. */
+static int load_piece_list(struct attune_tokenizer *tk, struct unigram *m,
+                           const struct json_list *list, struct attune_error *err)
+{
+    int status = make_room(tk, m, list->n_texts, list->n_bytes, err);
+    struct list_text piece = {0};
+    const char *at = list->s;
+    bool more = list_take(&at, '[');
+
+    for (size_t i = 0; i < list->n_texts && more && status == ATTUNE_OK; i++) {
+        double score;
+
+        status = list_take(&at, '[') && list_text(&at, &piece) && list_take(&at, ',') &&
+                         list_decimal(&at, &score) && list_take(&at, ']')
+                     ? add_piece(tk, m, i, piece.s, piece.len, score, err)
+                     : list_refused(err);
+        more = list_take(&at, ',');
+    }
+    if (status == ATTUNE_OK && (more || !list_take(&at, ']') || !list_ends(list, at))) {
+        status = list_refused(err);
+    }
+    list_text_done(&piece);
     return status;
 }
 
@@ -321,7 +356,8 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     }
     m->byte_fallback = json_flag(json, "byte_fallback", false);
     m->by_spelling = true;
-    status = load_pieces(tk, m, json_object_get(json, "vocab"), err);
+    status = tk->lists ? load_piece_list(tk, m, &tk->lists->vocab, err)
+                       : load_pieces(tk, m, json_object_get(json, "vocab"), err);
     if (status) {
         return status;
     }

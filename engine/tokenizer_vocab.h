@@ -26,8 +26,6 @@ void vocab_done(struct vocab *v);
  * with its first id when again is true, else is an error. */
 int vocab_add(struct vocab *v, attune_token id, const char *s, size_t len, bool again,
               struct attune_error *err);
-/* {"piece": id, ...} */
-int vocab_from_json(struct vocab *v, const json_t *json, struct attune_error *err);
 attune_token vocab_find(const struct vocab *v, const char *s, size_t len);
 const char *vocab_piece(const struct vocab *v, attune_token id, size_t *len);
 uint64_t hash_bytes(const char *s, size_t len);

@@ -100,7 +100,7 @@ static int from_json(struct attune_tokenizer *tk, const json_t *json, struct att
     if (!m) {
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
-    status = vocab_from_json(&tk->vocab, json_object_get(json, "vocab"), err);
+    status = vocab_load(tk, json, err);
     if (status == ATTUNE_OK) {
         status = json_text_copy(json, "continuing_subword_prefix", &m->prefix, &m->prefix_len, err);
     }

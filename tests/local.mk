@@ -107,6 +107,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/engine/tokenizer_forms_test \
+	%D%/engine/tokenizer_lists_test \
 	%D%/engine/tokenizer_old_test \
 	%D%/engine/tokenizer_options_test \
 	%D%/engine/tokenizer_roles_test
@@ -125,6 +126,7 @@ folder_sources = %D%/engine/folder.c %D%/engine/folder.h
 spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 %C%_engine_tokenizer_old_test_SOURCES = %D%/engine/tokenizer_old_test.c $(folder_sources)
 %C%_engine_tokenizer_forms_test_SOURCES = %D%/engine/tokenizer_forms_test.c $(made_sources)
+%C%_engine_tokenizer_lists_test_SOURCES = %D%/engine/tokenizer_lists_test.c $(made_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
