@@ -252,6 +252,36 @@ static void wreck_all(const char *root, const char *set, bool tokenizers)
     }
 }
 
+static int is_gguf(const struct dirent *entry)
+{
+    return ends_with(entry->d_name, ".gguf");
+}
+
+/* The GGUF files of a folder. */
+static void wreck_files(const char *root, const char *set, bool tokenizers)
+{
+    char folder[4096], name[512], path[8192];
+    struct dirent **list;
+    int n;
+
+    snprintf(folder, sizeof folder, "%s/%s", root, set);
+    n = scandir(folder, &list, is_gguf, alphasort);
+    for (int i = 0; i < n; i++) {
+        struct wreck w = {.name = name, .tokenizer = tokenizers};
+
+        snprintf(name, sizeof name, "%s/%s", set, list[i]->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name);
+        if (asked_for(name)) {
+            wreck_take_file(&w, path);
+            wreck_run(&w, try_open);
+        }
+        free(list[i]);
+    }
+    if (n >= 0) {
+        free(list);
+    }
+}
+
 /* ---- cases ---- */
 static void goldens_that_come_along(void **state)
 {
@@ -349,6 +379,8 @@ static void everything_beside_the_source_tree(void **state)
         wreck_all(root, "gguf", false);
         wreck_all(root, "hf", false);
         wreck_all(root, "tokenizers", true);
+        wreck_files(root, "gguf-vocab", true);
+        wreck_files(getenv("ATTUNE_DATADIR"), "models", false);
     }
 }
 

@@ -31,10 +31,10 @@ enum { SECONDS = 60, MEGABYTES = SANITIZED ? 1500 : 400, FAULT = 99, NOTE = 1024
 
 /* How much is tried. */
 struct amount {
-    int cuts;   /* of each file */
-    int flips;  /* of each model */
-    int swaps;  /* of values in each JSON file */
-    int tokens; /* of each, for tokenizers alone */
+    int cuts;  /* of each file */
+    int flips; /* of each model */
+    int swaps; /* of values in each JSON file */
+    int large; /* of each, where a try takes long */
 };
 
 static const struct amount sample = {16, 320, 60, 40}, whole = {200, 10000, 4000, 200};
@@ -255,9 +255,16 @@ static int free_descriptor(void)
     return fd;
 }
 
+/* Weights are mapped, tokenizers are read. */
 static int limited(const struct wreck *w, int n)
 {
-    return w->tokenizer && n > amount->tokens ? amount->tokens : n;
+    size_t most = w->tokenizer ? 1 << 14 : 1 << 20;
+    bool large = false;
+
+    for (size_t i = 0; i < w->n_files; i++) {
+        large = large || w->files[i].size > most;
+    }
+    return large && n > amount->large ? amount->large : n;
 }
 
 /* All that is tried with one model, in a process of its own. */

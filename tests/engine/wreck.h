@@ -16,7 +16,7 @@ enum { WRECK_FILES = 16 };
 
 struct wreck {
     const char *name;
-    bool tokenizer; /* no weights beside it: fewer tries, as its files are large */
+    bool tokenizer; /* no weights beside it */
     char path[128]; /* what is opened: the file, or the folder where there are several */
     struct wreck_file {
         char name[64];
