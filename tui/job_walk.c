@@ -43,72 +43,114 @@ static double cosine(const float *a, const float *b, int n /* [n] both */)
     return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
 }
 
-/* The other tokens of the text whose first vector is nearest, each id once. */
-static int find_near(struct walk_view *walk, struct attune_context *ctx, struct attune_error *err)
+/* The other tokens of the side whose first vector is nearest, each id once. */
+static int find_near(struct walk_stack *s, enum attune_stack kind, struct attune_context *ctx,
+                     const attune_token *ids /* [n] */, int d_model, struct attune_error *err)
 {
-    const attune_token *ids = attune_context_tokens(ctx);
-    float *other = malloc((size_t)walk->d_model * sizeof *other); /* [d_model] */
+    float *other = malloc((size_t)d_model * sizeof *other); /* [d_model] */
     int status = other ? ATTUNE_OK : no_memory(err);
 
-    for (size_t i = 0; i < walk->n_tokens && status == ATTUNE_OK; i++) {
-        bool seen = ids[i] == ids[walk->position];
+    for (size_t i = 0; i < s->n && status == ATTUNE_OK; i++) {
+        bool seen = ids[i] == ids[s->position];
         for (size_t k = 0; k < i && !seen; k++) {
             seen = ids[k] == ids[i];
         }
         if (!seen) {
-            status = attune_context_hidden(ctx, ATTUNE_STACK_SELF, 0, i, 1, other, err);
+            status = attune_context_hidden(ctx, kind, 0, i, 1, other, err);
         }
         if (!seen && status == ATTUNE_OK) {
-            keep_most(&walk->near, i, (float)cosine(walk->hidden, other, walk->d_model));
+            keep_most(&s->near, i, (float)cosine(s->hidden, other, d_model));
         }
     }
     free(other);
     return status;
 }
 
-static int find_looks(struct walk_view *walk, struct attune_context *ctx, struct attune_error *err)
+/* Where every head looks from the followed token: looks [n_layers, n_heads]. */
+static int find_looks(struct walk_look *looks, const struct walk_stack *s, enum attune_stack kind,
+                      struct attune_context *ctx, struct attune_error *err)
 {
-    size_t n = walk->n_tokens;
-    float *row = malloc(n * sizeof *row); /* [n] */
-    int status = row ? ATTUNE_OK : no_memory(err);
+    struct attune_attention_shape shape;
+    int status = attune_attention_shape(&shape, ctx, kind, err);
+    float *row = status == ATTUNE_OK ? malloc((shape.n_keys + 1) * sizeof *row) : NULL; /* [keys] */
 
-    for (int i = 0; i < walk->n_layers * walk->n_heads && status == ATTUNE_OK; i++) {
-        status = attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / walk->n_heads,
-                                        i % walk->n_heads, walk->position, 1, 0, n, row, err);
-        for (size_t k = 0; k < n && status == ATTUNE_OK; k++) {
-            keep_most(&walk->looks[i], k, row[k]);
+    if (status == ATTUNE_OK && !row) {
+        status = no_memory(err);
+    }
+    for (int i = 0; i < s->n_layers * s->n_heads && status == ATTUNE_OK; i++) {
+        status = attune_attention_slice(ctx, kind, i / s->n_heads, i % s->n_heads, s->position, 1,
+                                        0, shape.n_keys, row, err);
+        for (size_t k = 0; k < shape.n_keys && status == ATTUNE_OK; k++) {
+            keep_most(&looks[i], k, row[k]);
         }
     }
     free(row);
     return status;
 }
 
+static int fill_stack(struct walk_stack *s, enum attune_stack kind, struct attune_context *ctx,
+                      const attune_token *ids, struct attune_error *err)
+{
+    struct attune_attention_shape shape;
+    size_t d_model = (size_t)attune_model_info(attune_context_model(ctx))->d_model, n_looks;
+    int status = attune_attention_shape(&shape, ctx, kind, err);
+
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    s->n_layers = shape.n_layers;
+    s->n_heads = shape.n_heads;
+    s->n_states = attune_context_hidden_count(ctx, kind);
+    n_looks = (size_t)shape.n_layers * (size_t)shape.n_heads;
+    s->hidden = calloc((size_t)s->n_states * d_model + 1, sizeof *s->hidden);
+    s->looks = calloc(n_looks + 1, sizeof *s->looks);
+    s->cross = kind == ATTUNE_STACK_DECODER ? calloc(n_looks + 1, sizeof *s->cross) : NULL;
+    if (!s->hidden || !s->looks || (kind == ATTUNE_STACK_DECODER && !s->cross)) {
+        return no_memory(err);
+    }
+    for (int i = 0; i < s->n_states && status == ATTUNE_OK; i++) {
+        status = attune_context_hidden(ctx, kind, i, s->position, 1,
+                                       s->hidden + (size_t)i * d_model, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = find_near(s, kind, ctx, ids, (int)d_model, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = find_looks(s->looks, s, kind, ctx, err);
+    }
+    return status == ATTUNE_OK && s->cross ? find_looks(s->cross, s, ATTUNE_STACK_CROSS, ctx, err)
+                                           : status;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of two stacks the one without the cursor follows its last token. */
 static int fill(struct walk_view *walk, struct attune_context *ctx, struct worker *w,
                 const struct job *job, struct attune_error *err)
 {
-    const struct attune_model_info *info = attune_model_info(w->model);
     const struct attune_input input = job_input(job);
+    size_t at = job->step, n = job->n, n_decoder = job->n_decoder;
     int status = attune_context_sync(ctx, &input, &w->progress, err);
 
-    walk->n_tokens = job->n;
-    walk->position = job->step;
-    walk->n_layers = info->n_layers;
-    walk->n_heads = info->n_heads;
-    walk->d_model = info->d_model;
-    walk->hidden =
-        calloc((size_t)(info->n_layers + 1) * (size_t)info->d_model, sizeof *walk->hidden);
-    walk->looks = calloc((size_t)info->n_layers * (size_t)info->n_heads, sizeof *walk->looks);
-    if (!walk->hidden || !walk->looks) {
-        return no_memory(err);
-    }
-    for (int layer = 0; layer <= info->n_layers && status == ATTUNE_OK; layer++) {
-        status = attune_context_hidden(ctx, ATTUNE_STACK_SELF, layer, job->step, 1,
-                                       walk->hidden + (size_t)layer * (size_t)info->d_model, err);
-    }
+    walk->n_tokens = n + n_decoder;
+    walk->position = at;
+    walk->d_model = attune_model_info(w->model)->d_model;
+    walk->n_stacks = n_decoder ? 2 : 1;
+    walk->stacks[0] = (struct walk_stack){.n = n, .position = least(at, n - 1)};
+    walk->stacks[1] = (struct walk_stack){.first = n,
+                                          .n = n_decoder,
+                                          .position = at >= n || n_decoder == 0 ? at - least(at, n)
+                                                                                : n_decoder - 1};
     if (status == ATTUNE_OK) {
-        status = find_near(walk, ctx, err);
+        status = fill_stack(&walk->stacks[0], n_decoder ? ATTUNE_STACK_ENCODER : ATTUNE_STACK_SELF,
+                            ctx, job->ids, err);
     }
-    return status == ATTUNE_OK ? find_looks(walk, ctx, err) : status;
+    return status == ATTUNE_OK && n_decoder
+               ? fill_stack(&walk->stacks[1], ATTUNE_STACK_DECODER, ctx, job->decoder_ids, err)
+               : status;
 }
 
 void job_walk(struct worker *w, struct job *job)
@@ -117,7 +159,9 @@ void job_walk(struct worker *w, struct job *job)
     struct attune_context *ctx = NULL;
     struct event *event = event_new(EVENT_walk);
     const struct attune_context_options options = {
-        .n_context = (int)job->n, .n_threads = w->settings.n_threads, .keep_hidden = true};
+        .n_context = (int)(job->n > job->n_decoder ? job->n : job->n_decoder),
+        .n_threads = w->settings.n_threads,
+        .keep_hidden = true};
     int status = ATTUNE_OK;
 
     if (!event) {

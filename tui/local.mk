@@ -142,6 +142,8 @@ libtui_a_SOURCES += \
 	%D%/strip.h \
 	%D%/view.c \
 	%D%/view.h \
+	%D%/walk_draw.c \
+	%D%/walk_draw.h \
 	%D%/walk_view.c \
 	%D%/walk_view.h
 

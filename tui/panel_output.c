@@ -51,14 +51,31 @@ static const char *tail_of(const struct workbench *b, size_t *len)
     return text + from;
 }
 
+/* Of a step, what is shown: its bytes; a sentinel has none, but is a part of the answer. */
+static size_t step_bytes(const struct workbench *b, size_t i, char out[VIEW_BYTES])
+{
+    const struct attune_step *step = &b->steps[i];
+    bool special;
+
+    if (step->stop == ATTUNE_STOP_EOS) {
+        return 0;
+    }
+    if (step->n_bytes == 0 && bench_n_encoder(b) > 0) {
+        return view_id_bytes(b, step->id, out, &special);
+    }
+    memcpy(out, step->bytes, step->n_bytes);
+    return step->n_bytes;
+}
+
 static bool make_scroll(struct scroll *s, const struct workbench *b)
 {
+    char bytes[VIEW_BYTES];
     size_t tail, capacity;
     const char *text = tail_of(b, &tail);
 
-    capacity = tail + 1;
+    capacity = tail + 2;
     for (size_t i = 0; i < b->n_steps; i++) {
-        capacity += b->steps[i].n_bytes;
+        capacity += step_bytes(b, i, bytes);
     }
     s->text = malloc(capacity);
     s->step_start = malloc((b->n_steps + 1) * sizeof *s->step_start);
@@ -68,14 +85,15 @@ static bool make_scroll(struct scroll *s, const struct workbench *b)
         return false;
     }
     memcpy(s->text, text, tail);
+    if (bench_n_encoder(b) > 0) {
+        s->text[tail++] = '\n'; /* what was read and what was written are two texts */
+    }
     s->len = s->tail = tail;
     for (size_t i = 0; i < b->n_steps; i++) {
-        const struct attune_step *step = &b->steps[i];
+        size_t n = step_bytes(b, i, bytes);
         s->step_start[i] = s->len;
-        if (step->stop != ATTUNE_STOP_EOS) {
-            memcpy(s->text + s->len, step->bytes, step->n_bytes);
-            s->len += step->n_bytes;
-        }
+        memcpy(s->text + s->len, bytes, n);
+        s->len += n;
     }
     s->step_start[b->n_steps] = s->len;
     s->text[s->len] = '\0';
@@ -113,7 +131,7 @@ static struct style step_style(const struct workbench *b, const struct output_st
     if (step == b->step_cursor && b->state != BENCH_GENERATING) {
         return style_of(c, ROLE_SELECT);
     }
-    if (offset_in_output >= b->output_len) { /* belongs to the stop text */
+    if (b->stop == ATTUNE_STOP_TEXT && offset_in_output >= b->output_len) {
         return style_of(c, ROLE_REMOVED);
     }
     if (state->colour == OUTPUT_PLAIN) {

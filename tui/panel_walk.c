@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attention_view.h"
 #include "walk_view.h"
 
 struct walk_state {
@@ -19,14 +18,15 @@ struct walk_state {
 
 static bool is_ready(const struct workbench *b)
 {
-    return b->model && b->evaluated && attention_tokens(b) > 0;
+    return b->model && (b->evaluated || (b->read && !task_generates(b->task))) &&
+           walk_tokens(b) > 0;
 }
 
 static void ask(struct panel *panel)
 {
     struct walk_state *s = panel->state;
     struct workbench *b = panel->bench;
-    size_t n = attention_tokens(b), position = attention_query(b);
+    size_t n = walk_tokens(b), position = walk_position(b);
 
     if (!b->worker || b->state == BENCH_GENERATING || bench_is_stale(b) ||
         (s->has_asked && s->asked_for == b->revision && s->asked_tokens == n &&
@@ -45,7 +45,7 @@ static void draw_foot(const struct panel *panel, struct canvas *c, struct rect r
 {
     const struct walk_state *s = panel->state;
     const struct workbench *b = panel->bench;
-    size_t position = attention_query(b), n = walk_n_steps(b);
+    size_t position = walk_position(b), n = walk_n_steps(b);
     struct style dim = style_of(c, ROLE_DIM);
     char bytes[VIEW_BYTES];
     bool special;
@@ -75,7 +75,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     }
     s->step = s->step < walk_n_steps(b) ? s->step : walk_n_steps(b) - 1;
     ask(panel);
-    walk_draw(b, s->step, attention_query(b), c, view_rows(inside, 0, inside.rows - 2 * foot));
+    walk_draw(b, s->step, walk_position(b), c, view_rows(inside, 0, inside.rows - 2 * foot));
     if (foot) {
         draw_foot(panel, c, view_rows(inside, inside.rows - 1, 1));
     }
@@ -99,7 +99,7 @@ static bool move(struct panel *panel, enum view_move move)
 {
     struct walk_state *s = panel->state;
     struct workbench *b = panel->bench;
-    size_t last = walk_n_steps(b) - 1, query = attention_query(b), n = attention_tokens(b);
+    size_t last = walk_n_steps(b) - 1, query = walk_position(b), n = walk_tokens(b);
 
     switch (move) {
     case VIEW_STAY: return false;

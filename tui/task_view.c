@@ -176,7 +176,7 @@ static void draw_compare(struct task_view *v, struct canvas *c, struct rect r)
 {
     const struct task_answer *a = &v->bench->answer;
     const char *word = v->bench->prompt.blocks[v->bench->prompt.n - 1].answer;
-    int head = 12, bar = (r.cols - head) / 2 - 9;
+    int head = 10, bar = (r.cols - head) / 2 - 9;
 
     if (a->has_word) {
         view_clip(c, view_cell(r, 0, head, bar + 7), 0, 0, style_of(c, ROLE_QUERY), word);
@@ -190,7 +190,7 @@ static void draw_compare(struct task_view *v, struct canvas *c, struct rect r)
         int y = (int)(i - v->top) + 1;
 
         canvas_print(c, r, y, 0, style_of(c, i == v->selected ? ROLE_VALUE : ROLE_DIM),
-                     i == 0 ? "embedding" : "layer %zu", i);
+                     i == 0 ? "embedding" : "layer %zu", i - 1);
         draw_cosine(c, r, y, head, bar, a->has_word ? (double)a->p[i] : NAN);
         draw_cosine(c, r, y, head + bar + 9, bar, (double)a->p[a->width + i]);
     }

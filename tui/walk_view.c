@@ -1,427 +1,288 @@
-/* Text -> tokens -> vectors -> (attention -> feed-forward) a layer -> logits -> probabilities ->
- * sampler -> draw. A step is a row of the table below: a name, one or two sentences, and a function
- * that draws its numbers. */
+/* Text -> tokens -> vectors -> (attention -> feed-forward) a layer -> what the head makes of it. Of
+ * an encoder-decoder both stacks, with what the decoder takes from the encoder between. A step is a
+ * row of a table: a name, one or two sentences, and a function that draws its numbers; a walk is a
+ * list of tables, chosen by what the model is and what it is asked. */
 #include <config.h>
 
 #include "walk_view.h"
 
-#include <attune/rng.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "attention_view.h"
+#include "walk_draw.h"
 
-struct scene { /* what a step draws with */
-    const struct workbench *bench;
-    size_t position;
-    int layer;
-    struct canvas *canvas;
-    struct rect r; /* below the sentences */
-};
-
-static int put_token(const struct scene *s, struct rect r, int y, int x, size_t i, enum role role)
-{
-    char bytes[VIEW_BYTES];
-    bool special;
-    size_t len = view_position_bytes(s->bench, i, bytes, &special);
-
-    return view_token(s->canvas, r, y, x, bytes, len,
-                      style_of(s->canvas, special ? ROLE_SPECIAL : role));
-}
-
-static int put_id(const struct scene *s, int y, int x, attune_token id, enum role role)
-{
-    char bytes[VIEW_BYTES];
-    bool special;
-    size_t len = view_id_bytes(s->bench, id, bytes, &special);
-
-    return view_token(s->canvas, s->r, y, x, bytes, len,
-                      style_of(s->canvas, special ? ROLE_SPECIAL : role));
-}
-
-/* ---- vectors ---- */
-
-static double length_of(const float *v, int n /* [n] */)
-{
-    double sum = 0;
-
-    for (int i = 0; i < n; i++) {
-        sum += (double)v[i] * v[i];
-    }
-    return sqrt(sum);
-}
-
-static double cosine(const float *a, const float *b, int n /* [n] both */)
-{
-    double sum = 0, lengths = length_of(a, n) * length_of(b, n);
-
-    for (int i = 0; i < n; i++) {
-        sum += (double)a[i] * b[i];
-    }
-    return lengths > 0 ? sum / lengths : 0;
-}
-
-static const float *hidden(const struct scene *s, int layer)
-{
-    return s->bench->walk.hidden + (size_t)layer * (size_t)s->bench->walk.d_model; /* [d_model] */
-}
-
-/* Every number of a vector as a cell, by its size; several share a cell (the largest counts) where
- * room is short. Returns the rows used. */
-static int draw_vector(const struct scene *s, int y, const float *v)
-{
-    int n = s->bench->walk.d_model, cols = s->r.cols, rows = s->r.rows - y < 8 ? s->r.rows - y : 8;
-    int cells = n < rows * cols ? n : rows * cols;
-    float most = 0;
-
-    for (int i = 0; i < n; i++) {
-        most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
-    }
-    for (int i = 0; i < cells; i++) {
-        long from = (long)i * n / cells, to = (long)(i + 1) * n / cells;
-        float size = 0;
-        for (long k = from; k < to; k++) {
-            size = fabsf(v[k]) > size ? fabsf(v[k]) : size;
-        }
-        canvas_heat(s->canvas, s->r, y + i / cols, i % cols, 1, most > 0 ? size / most : 0,
-                    s->canvas->ramp);
-    }
-    return cells > 0 ? (cells + cols - 1) / cols : 0;
-}
-
-static void draw_numbers(const struct scene *s, int y, const float *v)
-{
-    struct style dim = style_of(s->canvas, ROLE_DIM), value = style_of(s->canvas, ROLE_VALUE);
-    int x = canvas_print(s->canvas, s->r, y, 0, dim, "%d numbers: ", s->bench->walk.d_model);
-
-    for (int i = 0; i < s->bench->walk.d_model && x + 10 < s->r.cols; i++) {
-        x += canvas_print(s->canvas, s->r, y, x, value, "%.3f ", (double)v[i]);
-    }
-    canvas_print(s->canvas, s->r, y, x, dim, "..");
-}
-
-/* ---- the steps ---- */
-
-static void draw_text(const struct scene *s)
-{
-    const struct workbench *b = s->bench;
-    struct rect r = s->r;
-    const char *text = b->replayed ? b->record.prompt_text : b->text.text;
-    size_t len = b->replayed ? b->record.prompt_text_len : b->text.len;
-
-    for (int y = 0; y < r.rows && text; y++) {
-        size_t n = strnlen(text, len) < len ? strnlen(text, len) : len, line = 0;
-        while (line < n && text[line] != '\n') {
-            line++;
-        }
-        canvas_text(s->canvas, r, y, 0, text, line, style_of(s->canvas, ROLE_QUERY));
-        if (line >= n) {
-            break;
-        }
-        canvas_text(s->canvas, r, y, text_columns(text, line), "\u21b5", 3,
-                    style_of(s->canvas, ROLE_DIM));
-        text += line + 1;
-        len -= line + 1;
-    }
-}
-
-static void draw_tokens(const struct scene *s)
-{
-    const struct workbench *b = s->bench;
-    size_t n = attention_tokens(b),
-           top = view_scroll(0, s->position + (s->position + 1 < n), n, s->r.rows - 1);
-    char bytes[VIEW_BYTES], hex[48];
-
-    canvas_print(s->canvas, s->r, 0, 0, style_of(s->canvas, ROLE_DIM),
-                 " place      id  token            bytes");
-    for (int y = 1; y < s->r.rows && top + (size_t)y - 1 < n; y++) {
-        size_t i = top + (size_t)y - 1;
-        bool special;
-        size_t len = view_position_bytes(b, i, bytes, &special);
-        struct rect cell = {s->r.y + y, s->r.x + 16, 1, s->r.cols - 16 < 16 ? s->r.cols - 16 : 16};
-        canvas_print(s->canvas, s->r, y, 0,
-                     style_of(s->canvas, i == s->position ? ROLE_SELECT : ROLE_DIM), "%6zu", i + 1);
-        canvas_print(s->canvas, s->r, y, 6, style_of(s->canvas, ROLE_VALUE), "%8d",
-                     (int)bench_token_at(b, i));
-        put_token(s, cell, 0, 0, i, i == s->position ? ROLE_SELECT : ROLE_TEXT);
-        if (!special) {
-            canvas_print(s->canvas, s->r, y, 33, style_of(s->canvas, ROLE_DIM), "%s",
-                         view_hex(hex, sizeof hex, bytes, len));
-        }
-    }
-}
-
-static void draw_embedding(const struct scene *s)
-{
-    const struct walk_look *near = &s->bench->walk.near;
-    const float *v = hidden(s, 0);
-    int y = 0, x;
-
-    draw_numbers(s, y++, v);
-    y += draw_vector(s, y, v);
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM), "length %.3f",
-                 length_of(v, s->bench->walk.d_model));
-    x = canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
-                     "nearest in this text (cosine): ");
-    for (int i = 0; i < WALK_MOST && near->weight[i] > 0; i++) {
-        x += put_token(s, s->r, y, x, near->key[i], ROLE_TEXT);
-        x += canvas_print(s->canvas, s->r, y, x, style_of(s->canvas, ROLE_VALUE), " %.2f  ",
-                          (double)near->weight[i]);
-    }
-}
-
-static void draw_position(const struct scene *s)
-{
-    static const struct {
-        const char *kind, *text;
-    } kinds[] = {
-        {"rotary",
-         "Rotary: in every layer queries and keys are turned by angles that grow with the place, "
-         "so that "
-         "their product depends on how far apart two tokens are. Nothing is added to the vector."},
-        {"learned", "Learned: the model has one more vector for every place, and adds it to the "
-                    "token's vector. The "
-                    "vector of the step before already holds it."},
-        {"alibi", "ALiBi: no vector changes; attention scores lose an amount that grows with the "
-                  "distance, with "
-                  "another slope in every head."},
-        {"relative", "Relative: attention scores get a learned amount that depends on the distance "
-                     "of two tokens."},
-        {"none", "None: this model is not told the places of tokens."},
-    };
-    const struct attune_model_info *info = attune_model_info(s->bench->model);
-    int y = canvas_print(s->canvas, s->r, 0, 0, style_of(s->canvas, ROLE_VALUE), "place %zu of %zu",
-                         s->position + 1, attention_tokens(s->bench)) > 0;
-
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (info->position && strcmp(info->position, kinds[i].kind) == 0) {
-            view_sentence(s->canvas, view_rows(s->r, y + 1, s->r.rows), 0,
-                          style_of(s->canvas, ROLE_TEXT), "%s", kinds[i].text);
-        }
-    }
-}
-
-static void draw_attention(const struct scene *s)
-{
-    const struct walk_view *w = &s->bench->walk;
-    struct style dim = style_of(s->canvas, ROLE_DIM);
-
-    for (int head = 0; head < w->n_heads && head < s->r.rows; head++) {
-        const struct walk_look *look = &w->looks[s->layer * w->n_heads + head];
-        int x = canvas_print(s->canvas, s->r, head, 0, dim, "head %2d ", head + 1);
-        if (head + 1 == s->r.rows && head + 1 < w->n_heads) {
-            canvas_print(s->canvas, s->r, head, x, dim, ".. %d heads in all", w->n_heads);
-            return;
-        }
-        if (s->r.cols >= 50) {
-            canvas_bar(s->canvas, s->r, head, x, 12, (double)look->weight[0],
-                       style_of(s->canvas, ROLE_BAR_RAW));
-            x += 13;
-        }
-        for (int i = 0; i < WALK_MOST && look->weight[i] > 0; i++) {
-            x += put_token(s, s->r, head, x, look->key[i], i == 0 ? ROLE_TEXT : ROLE_DIM);
-            x += canvas_print(s->canvas, s->r, head, x,
-                              style_of(s->canvas, i == 0 ? ROLE_VALUE : ROLE_DIM), " %.2f  ",
-                              (double)look->weight[i]);
-        }
-    }
-}
-
-static void draw_block(const struct scene *s)
-{
-    const float *before = hidden(s, s->layer), *after = hidden(s, s->layer + 1);
-    int n = s->bench->walk.d_model, y = 0;
-
-    draw_numbers(s, y++, after);
-    y += draw_vector(s, y, after);
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM), "length %.3f, it was %.3f",
-                 length_of(after, n), length_of(before, n));
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM),
-                 "cosine to what entered the layer: %.3f", cosine(before, after, n));
-    canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
-                 "cosine to the token's first vector: %.3f", cosine(hidden(s, 0), after, n));
-}
-
-static void draw_candidates(const struct scene *s, bool as_p)
-{
-    const struct attune_dist *raw = &s->bench->trace.raw;
-    char number[VIEW_NUMBER];
-
-    for (size_t i = 0; i < raw->n_top && (int)i < s->r.rows; i++) {
-        int x =
-            canvas_print(s->canvas, s->r, (int)i, 0, style_of(s->canvas, ROLE_DIM), "%3zu ", i + 1);
-        x += canvas_print(s->canvas, s->r, (int)i, x, style_of(s->canvas, ROLE_VALUE), "%8s ",
-                          as_p ? view_p(number, raw->top[i].p) : "");
-        if (!as_p) {
-            canvas_print(s->canvas, s->r, (int)i, x - 9, style_of(s->canvas, ROLE_VALUE), "%8.3f",
-                         (double)raw->top[i].logit);
-        }
-        put_id(s, (int)i, x, raw->top[i].id, ROLE_TEXT);
-        if (as_p && s->r.cols >= 44) {
-            canvas_bar(s->canvas, s->r, (int)i, 30, s->r.cols - 31 < 40 ? s->r.cols - 31 : 40,
-                       raw->top[i].p, style_of(s->canvas, ROLE_BAR_RAW));
-        }
-    }
-}
-
-static void draw_logits(const struct scene *s)
-{
-    draw_candidates(s, false);
-}
-
-static void draw_softmax(const struct scene *s)
-{
-    draw_candidates(s, true);
-}
-
-static void draw_sampler(const struct scene *s)
-{
-    const struct attune_trace *t = &s->bench->trace;
-    char name[VIEW_NUMBER], n[VIEW_NUMBER];
-    int y = 0;
-
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM), "%-12s%9s %8s %6s",
-                 "stage", "tokens", "mass", "bits");
-    for (size_t i = 0; i < t->n_stages; i++, y++) {
-        const struct attune_stage_trace *stage = &t->stage[i];
-        if (stage->active) {
-            canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_VALUE),
-                         "%-12s%9s %7.2f%% %6.2f", view_dashed(name, stage->stage),
-                         view_count(n, stage->survivors), 100 * stage->mass, stage->entropy_bits);
-        } else {
-            canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM), "%-12s%9s",
-                         view_dashed(name, stage->stage), "off");
-        }
-    }
-}
-
-static void draw_choice(const struct scene *s)
-{
-    const struct workbench *b = s->bench;
-    double u = b->shown_step >= 0 ? b->steps[b->shown_step].draw.u : attune_rng_uniform(b->seed, 0);
-    struct attune_draw draw;
-    char p[VIEW_NUMBER];
-    int x;
-
-    attune_trace_draw(&draw, &b->trace, u);
-    canvas_print(s->canvas, s->r, 0, 0, style_of(s->canvas, ROLE_TEXT), "u = %.6f", draw.u);
-    canvas_print(s->canvas, s->r, 1, 0, style_of(s->canvas, ROLE_TEXT),
-                 "falls between %.6f and %.6f", draw.low, draw.high);
-    x = canvas_print(s->canvas, s->r, 3, 0, style_of(s->canvas, ROLE_DIM), "the next token: ");
-    x += put_id(s, 3, x, draw.id, ROLE_ACCENT);
-    canvas_print(s->canvas, s->r, 3, x, style_of(s->canvas, ROLE_DIM), "  id %d, p %s",
-                 (int)draw.id, view_p(p, (double)b->trace.p[draw.id]));
-}
-
-static const struct step {
+struct step {
     const char *name, *text;
-    void (*draw)(const struct scene *s);
+    walk_drawing *draw;
     bool needs_walk;
-} front[] =
-    {
-        {"text", "The prompt as it is sent: a row of bytes.", draw_text, false},
-        {"tokens",
-         "The text is cut into pieces of a fixed vocabulary. From here on there are only their "
-         "numbers.",
-         draw_tokens, false},
-        {"embedding",
-         "Every id stands for a learned vector. This is what enters the first layer for the token "
-         "under the "
-         "cursor; a cell is bright where the number is far from 0.",
-         draw_embedding, true},
-        {"position",
-         "The order of tokens matters: the model has to know at which place each one stands.",
-         draw_position, false},
-},
-  layer_steps[] =
-      {
-          {"attention",
-           "Each head takes in from earlier tokens, in shares that add up to 1. The largest "
-           "shares:",
-           draw_attention, true},
-          {"feed-forward",
-           "What the heads brought is added to the vector; then matrices with a bend between them "
-           "work on it alone. The vector that leaves the layer:",
-           draw_block, true},
-},
-  back[] = {
-      {"logits",
-       "The last token's vector is compared with every entry of the vocabulary: one score each.",
-       draw_logits, false},
-      {"softmax", "Scores become probabilities: e to the score, divided by the sum over all.",
-       draw_softmax, false},
-      {"sampler", "The knobs take candidates away or reweight them, stage by stage.", draw_sampler,
-       false},
-      {"draw",
-       "One number u between 0 and 1, fixed by seed and step, picks the candidate whose share it "
-       "falls on.",
-       draw_choice, false},
 };
 
-enum {
-    N_FRONT = sizeof front / sizeof *front,
-    N_LAYER = sizeof layer_steps / sizeof *layer_steps,
-    N_BACK = sizeof back / sizeof *back
+static const struct step front[] = {
+    {"text", "The prompt as it is sent: a row of bytes.", walk_draw_text, false},
+    {"tokens",
+     "The text is cut into pieces of a fixed vocabulary. From here on there are only their "
+     "numbers.",
+     walk_draw_tokens, false},
+    {"embedding",
+     "Every id stands for a learned vector. This is what enters the first layer for the token "
+     "under "
+     "the cursor; a cell is bright where the number is far from 0.",
+     walk_draw_embedding, true},
+    {"position",
+     "The order of tokens matters: the model has to know at which place each one stands.",
+     walk_draw_position, false},
 };
 
-static size_t n_layers(const struct workbench *b)
+#define FEED_FORWARD                                                                               \
+    "What the heads brought is added to the vector; then matrices with a bend between them work "  \
+    "on it alone. The vector that leaves the layer:"
+
+static const struct step of_decoder[] = {
+    {"attention",
+     "Each head takes in from earlier tokens, in shares that add up to 1. The largest shares:",
+     walk_draw_attention, true},
+    {"feed-forward", FEED_FORWARD, walk_draw_block, true},
+};
+
+static const struct step of_encoder[] = {
+    {"attention",
+     "Each head takes in from all tokens, those before and those behind, in shares that add up to "
+     "1. The largest shares:",
+     walk_draw_attention, true},
+    {"feed-forward", FEED_FORWARD, walk_draw_block, true},
+};
+
+static const struct step between[] = {
+    {"what the decoder gets",
+     "The encoder is done: its last vectors, one a token, stay as they are while the decoder "
+     "writes.",
+     walk_draw_memory, true},
+};
+
+static const struct step second_front[] = {
+    {"decoder's tokens",
+     "The decoder begins with a token of its own and then reads what it has written so far.",
+     walk_draw_tokens, false},
+    {"decoder's embedding", "The vector that enters the decoder's first layer.",
+     walk_draw_embedding, true},
+};
+
+static const struct step of_second[] = {
+    {"self-attention",
+     "Each head takes in from what the decoder wrote before, in shares that add up to 1. The "
+     "largest shares:",
+     walk_draw_attention, true},
+    {"cross-attention",
+     "Each head asks the encoder's vectors: which tokens of the text matter for the next word? The "
+     "largest shares:",
+     walk_draw_cross, true},
+    {"feed-forward", FEED_FORWARD, walk_draw_block, true},
+};
+
+static const struct step of_writing[] = {
+    {"logits",
+     "The last token's vector is compared with every entry of the vocabulary: one score each.",
+     walk_draw_logits, false},
+    {"softmax", "Scores become probabilities: e to the score, divided by the sum over all.",
+     walk_draw_softmax, false},
+    {"sampler", "The knobs take candidates away or reweight them, stage by stage.",
+     walk_draw_sampler, false},
+    {"draw",
+     "One number u between 0 and 1, fixed by seed and step, picks the candidate whose share it "
+     "falls on.",
+     walk_draw_choice, false},
+};
+
+static const struct step of_fill[] = {
+    {"logits",
+     "The vector at the place under the cursor is compared with every entry of the vocabulary: one "
+     "score each.",
+     walk_draw_logits, false},
+    {"softmax", "Scores become probabilities: e to the score, divided by the sum over all.",
+     walk_draw_softmax, false},
+    {"masks", "What the model would put in each masked place.", walk_draw_words, false},
+};
+
+static const struct step of_follows[] = {
+    {"two scores",
+     "The first token's vector goes through the pooler and a matrix of two rows; softmax makes "
+     "probabilities of the two scores.",
+     walk_draw_numbers, false},
+    {"answer", "The larger one is the answer.", walk_draw_words, false},
+};
+
+static const struct step of_question[] = {
+    {"start and end",
+     "Every token's vector gives two scores. Softmax over the text: where does the answer start, "
+     "where does it end?",
+     walk_draw_numbers, false},
+    {"spans",
+     "A span is as likely as its start times its end; the first token stands for no answer.",
+     walk_draw_words, false},
+};
+
+static const struct step of_classify[] = {
+    {"labels", "The first token's vector stands for the whole text: one score a label.",
+     walk_draw_numbers, false},
+    {"answer", "The label with the largest probability.", walk_draw_words, false},
+};
+
+static const struct step of_tag[] = {
+    {"labels", "Every token's vector gives one score a label; here those of the cursor's token.",
+     walk_draw_numbers, false},
+    {"tags", "The likeliest label of every token.", walk_draw_words, false},
+};
+
+static const struct step of_compare[] = {
+    {"cosine",
+     "The word's vectors in the two texts: how far do they point the same way, layer by layer?",
+     walk_draw_numbers, false},
+    {"whole texts", "The mean of all tokens, and the pooled vector where the model has one.",
+     walk_draw_words, false},
+};
+
+#define TABLE(steps)                                                                               \
+    {                                                                                              \
+        steps, sizeof steps / sizeof *steps                                                        \
+    }
+struct table {
+    const struct step *steps;
+    size_t n;
+};
+
+static const struct table last_steps[TASK_COUNT] = {
+    [TASK_complete] = TABLE(of_writing),  [TASK_prefix] = TABLE(of_writing),
+    [TASK_rewrite] = TABLE(of_writing),   [TASK_fill] = TABLE(of_fill),
+    [TASK_follows] = TABLE(of_follows),   [TASK_question] = TABLE(of_question),
+    [TASK_classify] = TABLE(of_classify), [TASK_tag] = TABLE(of_tag),
+    [TASK_compare] = TABLE(of_compare),
+};
+
+enum { SECTIONS_MOST = 6 };
+struct section {
+    struct table table;
+    int stack, times; /* once, or for each layer */
+    bool layered;
+};
+
+static size_t find_sections(const struct workbench *b, struct section out[SECTIONS_MOST])
 {
-    return b->model ? (size_t)attune_model_info(b->model)->n_layers : 0;
+    static const struct table fronts = TABLE(front), decoder = TABLE(of_decoder),
+                              encoder = TABLE(of_encoder), handed = TABLE(between),
+                              seconds = TABLE(second_front), second = TABLE(of_second);
+    const struct attune_model_info *info = b->model ? attune_model_info(b->model) : NULL;
+    int layers = info ? info->n_layers : 0, encoder_layers = info ? info->n_encoder_layers : 0;
+    bool two = bench_n_encoder(b) > 0;
+    size_t n = 0;
+
+    out[n++] = (struct section){fronts, 0, 1, false};
+    if (two) {
+        out[n++] = (struct section){encoder, 0, encoder_layers, true};
+        out[n++] = (struct section){handed, 0, 1, false};
+        out[n++] = (struct section){seconds, 1, 1, false};
+        out[n++] = (struct section){second, 1, layers, true};
+    } else if (info && info->kind == ATTUNE_ENCODER) {
+        out[n++] = (struct section){encoder, 0, layers, true};
+    } else {
+        out[n++] = (struct section){decoder, 0, layers, true};
+    }
+    out[n++] = (struct section){last_steps[b->task], two, 1, false};
+    return n;
+}
+
+static size_t size_of(const struct section *s)
+{
+    return s->table.n * (size_t)s->times;
 }
 
 size_t walk_n_steps(const struct workbench *b)
 {
-    return N_FRONT + N_LAYER * n_layers(b) + N_BACK;
+    struct section sections[SECTIONS_MOST];
+    size_t n = find_sections(b, sections), all = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        all += size_of(&sections[i]);
+    }
+    return all;
 }
 
-static const struct step *step_at(const struct workbench *b, size_t i, int *layer)
+/* *layer: -1 where a step belongs to none. */
+static const struct step *step_at(const struct workbench *b, size_t i, int *stack, int *layer)
 {
-    *layer = -1;
-    if (i < N_FRONT) {
-        return &front[i];
+    struct section sections[SECTIONS_MOST];
+    size_t n = find_sections(b, sections), at = 0;
+    const struct section *s;
+
+    while (at + 1 < n && i >= size_of(&sections[at])) {
+        i -= size_of(&sections[at++]);
     }
-    i -= N_FRONT;
-    if (i < N_LAYER * n_layers(b)) {
-        *layer = (int)(i / N_LAYER);
-        return &layer_steps[i % N_LAYER];
-    }
-    i -= N_LAYER * n_layers(b);
-    return &back[i < N_BACK ? i : N_BACK - 1];
+    s = &sections[at];
+    i = i < size_of(s) ? i : size_of(s) - 1;
+    *stack = s->stack;
+    *layer = s->layered ? (int)(i / s->table.n) : -1;
+    return &s->table.steps[i % s->table.n];
 }
 
 void walk_name(const struct workbench *b, size_t i, char *out, size_t capacity)
 {
-    int layer;
-    const struct step *step = step_at(b, i, &layer);
+    int layer, stack;
+    const struct step *step = step_at(b, i, &stack, &layer);
+    const char *side = bench_n_encoder(b) == 0 ? "" : stack ? "decoder " : "encoder ";
 
     if (layer >= 0) {
-        snprintf(out, capacity, "layer %d, %s", layer + 1, step->name);
+        snprintf(out, capacity, "%slayer %d, %s", side, layer, step->name);
     } else {
         snprintf(out, capacity, "%s", step->name);
     }
 }
 
+size_t walk_tokens(const struct workbench *b)
+{
+    return bench_n_prompt(b) + (b->shown_step > 0 ? (size_t)b->shown_step : 0);
+}
+
+size_t walk_position(const struct workbench *b)
+{
+    size_t n = walk_tokens(b);
+
+    return b->token_cursor < n ? b->token_cursor : n > 0 ? n - 1 : 0;
+}
+
 bool walk_is_ready(const struct workbench *b, size_t position)
 {
-    return b->walk.hidden && b->walk.position == position &&
-           b->walk.n_tokens == attention_tokens(b) && b->walk.revision == b->revision && b->model &&
-           b->walk.n_layers == (int)n_layers(b);
+    return b->walk.stacks[0].hidden && b->walk.position == position &&
+           b->walk.n_tokens == walk_tokens(b) && b->walk.revision == b->revision && b->model &&
+           b->walk.n_stacks == (bench_n_encoder(b) > 0 ? 2 : 1);
+}
+
+/* The tokens of a step's side, and which of them is followed: the cursor's, else the last. */
+static void find_side(struct walk_scene *s, int stack, size_t position)
+{
+    struct bench_span side =
+        bench_side(s->bench, stack ? ATTUNE_STACK_DECODER : ATTUNE_STACK_ENCODER, true);
+    bool inside = position >= side.first && position < side.first + side.n;
+
+    s->first = side.first;
+    s->n = side.n;
+    s->position = inside ? position - side.first : side.n > 0 ? side.n - 1 : 0;
 }
 
 void walk_draw(const struct workbench *b, size_t i, size_t position, struct canvas *c,
                struct rect r)
 {
-    struct scene s = {.bench = b, .position = position, .canvas = c};
-    const struct step *step = step_at(b, i, &s.layer);
-    int y = view_sentence(c, r, 0, style_of(c, ROLE_TEXT), "%s", step->text);
+    struct walk_scene s = {.bench = b, .canvas = c};
+    int stack, y;
+    const struct step *step = step_at(b, i, &stack, &s.layer);
 
+    y = view_sentence(c, r, 0, style_of(c, ROLE_TEXT), "%s", step->text);
     y += y + 4 < r.rows; /* a blank row where there is room */
     s.r = view_rows(r, y, r.rows - y);
+    find_side(&s, stack, position);
     if (step->needs_walk && !walk_is_ready(b, position)) {
         view_sentence(c, s.r, 0, style_of(c, ROLE_DIM), "being computed");
         return;
     }
+    s.stack = &b->walk.stacks[stack];
     if (s.r.rows > 0 && s.r.cols > 0) {
         step->draw(&s);
     }

@@ -5,6 +5,9 @@
 #include "canvas.h"
 #include "view.h"
 
+/* Tokens that were read for what is shown, of both sides, and the one under the cursor. */
+size_t walk_tokens(const struct workbench *b);
+size_t walk_position(const struct workbench *b);
 size_t walk_n_steps(const struct workbench *b);
 /* "layer 2: attention"; the step's name for a title. */
 void walk_name(const struct workbench *b, size_t step, char *out, size_t capacity);

@@ -60,8 +60,7 @@ void bench_close(struct workbench *b)
     attention_view_done(&b->attention);
     free(b->heads.heads);
     free(b->heads.cells);
-    free(b->walk.hidden);
-    free(b->walk.looks);
+    walk_view_done(&b->walk);
     free(b->score.scores);
     free(b->answer.p);
     free(b->answer.gaps);
@@ -71,6 +70,16 @@ void bench_close(struct workbench *b)
     free(b->steps);
     free(b->output);
     memset(b, 0, sizeof *b);
+}
+
+void walk_view_done(struct walk_view *walk)
+{
+    for (int i = 0; i < 2; i++) {
+        free(walk->stacks[i].hidden);
+        free(walk->stacks[i].looks);
+        free(walk->stacks[i].cross);
+    }
+    memset(walk, 0, sizeof *walk);
 }
 
 bool bench_poll(struct workbench *b)

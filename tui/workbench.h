@@ -57,14 +57,22 @@ struct walk_look {
     size_t key[WALK_MOST];   /* by falling weight */
     float weight[WALK_MOST]; /* 0: there is no such key */
 };
+struct walk_stack {  /* plain data */
+    size_t first, n; /* positions of its tokens: first .. first + n - 1 */
+    size_t position; /* the one that is followed, counted from the first */
+    int n_states, n_layers, n_heads;
+    float *hidden;           /* [n_states, d_model] what enters the first block, what leaves each */
+    struct walk_look *looks; /* [n_layers, n_heads] at tokens of its own */
+    struct walk_look *cross; /* [n_layers, n_heads] at the encoder's tokens, or NULL */
+    struct walk_look near;   /* tokens of it whose first vectors point the same way most */
+};
 struct walk_view { /* plain data */
     uint64_t revision;
-    size_t n_tokens, position;
-    int n_layers, n_heads, d_model;
-    float *hidden; /* [n_layers + 1, d_model] what enters the first block, what leaves each */
-    struct walk_look *looks; /* [n_layers, n_heads] */
-    struct walk_look near;   /* tokens of the text whose first vectors point the same way most */
+    size_t n_tokens, position; /* of all that was read */
+    int d_model, n_stacks;
+    struct walk_stack stacks[2]; /* the encoder's first where there are two */
 };
+void walk_view_done(struct walk_view *walk);
 
 /* How expected every token of the prompt was: one pass over what the context holds already. */
 struct score { /* of a token, given all before it; the first has none: p is NaN */
@@ -92,7 +100,7 @@ struct task_answer { /* plain data */
                  and of the whole */
     struct task_gap *gaps; /* [n_gaps] fill */
     size_t n_gaps;
-    size_t pair_first, n_pair; /* tokens of the second text */
+    size_t pair_first, n_pair;                  /* tokens of the second text */
     struct attune_task_answer spans[TASK_MOST]; /* question: the best first */
     size_t n_spans;
     double none;                                   /* question: p that there is no answer */

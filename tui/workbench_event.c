@@ -198,8 +198,7 @@ static void take_heads(struct workbench *b, struct event *event)
 
 static void take_walk(struct workbench *b, struct event *event)
 {
-    free(b->walk.hidden);
-    free(b->walk.looks);
+    walk_view_done(&b->walk);
     b->walk = event->walk;
     b->walk.revision = event->revision;
     memset(&event->walk, 0, sizeof event->walk);

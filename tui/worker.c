@@ -74,8 +74,7 @@ void event_free(struct event *event)
         attention_view_done(&event->attention);
         free(event->heads.heads);
         free(event->heads.cells);
-        free(event->walk.hidden);
-        free(event->walk.looks);
+        walk_view_done(&event->walk);
         free(event->score.scores);
         free(event->answer.p);
         free(event->answer.gaps);

@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "tui/attention_view.h"
 #include "tui/walk_view.h"
 
 static void settle(struct workbench *b)
@@ -69,15 +68,15 @@ static void numbers_are_those_of_the_context(void **state)
     row = malloc(n * sizeof *row);
     assert_int_equal(attune_context_new(&ctx, b.model, &options, NULL), ATTUNE_OK);
     assert_int_equal(attune_context_sync(ctx, &input, NULL, NULL), ATTUNE_OK);
-    for (int layer = 0; layer <= b.walk.n_layers; layer++) {
+    for (int layer = 0; layer <= b.walk.stacks[0].n_layers; layer++) {
         assert_int_equal(
             attune_context_hidden(ctx, ATTUNE_STACK_SELF, layer, at, 1, expected, NULL), ATTUNE_OK);
-        assert_memory_equal(expected, b.walk.hidden + layer * d, (size_t)d * sizeof *expected);
+        assert_memory_equal(expected, b.walk.stacks[0].hidden + layer * d, (size_t)d * sizeof *expected);
     }
-    for (int i = 0; i < b.walk.n_layers * b.walk.n_heads; i++) {
-        const struct walk_look *look = &b.walk.looks[i];
-        assert_int_equal(attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / b.walk.n_heads,
-                                                i % b.walk.n_heads, at, 1, 0, n, row, NULL),
+    for (int i = 0; i < b.walk.stacks[0].n_layers * b.walk.stacks[0].n_heads; i++) {
+        const struct walk_look *look = &b.walk.stacks[0].looks[i];
+        assert_int_equal(attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / b.walk.stacks[0].n_heads,
+                                                i % b.walk.stacks[0].n_heads, at, 1, 0, n, row, NULL),
                          ATTUNE_OK);
         for (size_t k = 0; k < n; k++) {
             assert_true(row[k] <= look->weight[0]);
@@ -96,7 +95,7 @@ static void numbers_are_those_of_the_context(void **state)
 static void every_step_is_one_key_and_has_its_numbers(void **state)
 {
     static const char *const names[] = {
-        "text", "tokens", "embedding", "position", "layer 1, attention", "layer 1, feed-forward"};
+        "text", "tokens", "embedding", "position", "layer 0, attention", "layer 0, feed-forward"};
     struct workbench b;
     struct panel panel;
     struct canvas c;
@@ -131,7 +130,7 @@ static void every_step_is_one_key_and_has_its_numbers(void **state)
     settle(&b);
     screen = fixture_draw(&panel, &c);
     assert_non_null(strstr(screen, "nearest in this text"));
-    assert_int_equal(b.walk.position, attention_query(&b));
+    assert_int_equal(b.walk.position, walk_position(&b));
     free(screen);
     canvas_done(&c);
     fixture_close(&panel);
