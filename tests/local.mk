@@ -93,6 +93,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/tui/edit_test \
+	%D%/tui/task_test \
 	%D%/tui/workbench_test
 
 check_PROGRAMS += \
@@ -162,7 +163,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_tokenize_test_SOURCES = %D%/tui/cmd_tokenize_test.c $(verb_sources)
 
 # Whole folders: reference numbers and databases.
-EXTRA_DIST += %D%/golden/gguf %D%/golden/hf %D%/golden/sampling %D%/golden/store
+EXTRA_DIST += %D%/golden/gguf %D%/golden/hf %D%/golden/sampling %D%/golden/store %D%/golden/tokens
 
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \
@@ -195,6 +196,14 @@ EXTRA_DIST += \
 	%D%/screens/term-vt100.test \
 	%D%/screens/term-xterm.test \
 	%D%/screens/term-xterm256color.test \
+	%D%/screens/fill.test \
+	%D%/screens/follows.test \
+	%D%/screens/question.test \
+	%D%/screens/classify.test \
+	%D%/screens/tag.test \
+	%D%/screens/compare.test \
+	%D%/screens/seq2seq.test \
+	%D%/screens/marian.test \
 	%D%/screens/typing.test
 
 if SCREEN_TESTS

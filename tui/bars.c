@@ -222,7 +222,10 @@ void bars_status(struct canvas *c, struct rect row, const struct workbench *b,
             bool typed = panel && panel->takes_text && is_typed(&bound->key);
             char label[40];
 
-            bool useless = w == 0 && panel->takes_text && !task_takes(b->task, bound->action);
+            bool useless =
+                w == 0 && panel->takes_text &&
+                !task_takes(b->task,
+                            strcmp(bound->action, "command") == 0 ? bound->arg : bound->action);
             bool shadowed = w > 0 && panel && keymap_find(&conf->keymap, panel->name, &bound->key);
 
             if (strcmp(bound->where, where[w]) != 0 || is_repeated(&conf->keymap, i) || shadowed ||

@@ -300,7 +300,7 @@ static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r
     }
     if (r.cols >= AT_HELP + 16) {
         view_clip(c, r, y, AT_HELP, used || !turns ? dim : style_of(c, ROLE_WARN),
-                  !turns ? "nothing is written here: no effect"
+                  !turns ? "no effect in this task"
                   : used ? knob->help
                          : "this order has no such stage: no effect");
     }

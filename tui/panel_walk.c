@@ -45,7 +45,7 @@ static void draw_foot(const struct panel *panel, struct canvas *c, struct rect r
 {
     const struct walk_state *s = panel->state;
     const struct workbench *b = panel->bench;
-    size_t position = walk_position(b), n = walk_n_steps(b);
+    size_t position = walk_followed(b, s->step), n = walk_n_steps(b);
     struct style dim = style_of(c, ROLE_DIM);
     char bytes[VIEW_BYTES];
     bool special;

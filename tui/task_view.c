@@ -124,7 +124,7 @@ static void draw_question(struct task_view *v, struct canvas *c, struct rect r)
     const struct workbench *b = v->bench;
     const struct task_answer *a = &b->answer;
     size_t n = a->n_pair + 1, cursor = 0;
-    int token = r.cols >= 60 ? 16 : r.cols / 4, bar = (r.cols - token) / 2 - 9;
+    int token = r.cols >= 60 ? 16 : 11, bar = (r.cols - token) / 2 - 9;
     struct style dim = style_of(c, ROLE_DIM);
 
     if (b->token_cursor >= a->pair_first && b->token_cursor < a->pair_first + a->n_pair) {

@@ -267,6 +267,16 @@ static void find_side(struct walk_scene *s, int stack, size_t position)
     s->position = inside ? position - side.first : side.n > 0 ? side.n - 1 : 0;
 }
 
+size_t walk_followed(const struct workbench *b, size_t i)
+{
+    struct walk_scene s = {.bench = b};
+    int stack, layer;
+
+    step_at(b, i, &stack, &layer);
+    find_side(&s, stack, walk_position(b));
+    return s.first + s.position;
+}
+
 void walk_draw(const struct workbench *b, size_t i, size_t position, struct canvas *c,
                struct rect r)
 {

@@ -11,6 +11,8 @@
  * most so many bytes since the last keys ends STATUS         the program has ended so, and the
  * terminal is as it was
  *
+ * model NAME CHECKPOINT TOKENIZER   a directory $HOME/NAME of both, which stand below $GOLDEN
+ *
  * $GOLDEN stands for the folder of small models. Where the numbers of a model would show, line and
  * contains are enough. */
 #include <config.h>
@@ -185,6 +187,27 @@ static void do_env(struct script *s, char *arg)
     value = expand(s, equals + 1);
     set_env(s, arg, value);
     free(value);
+}
+
+/* A checkpoint and a tokenizer of $GOLDEN as one model: $HOME/NAME. */
+static void do_model(struct script *s, char *arg)
+{
+    static const char *const parts[] = {"config.json", "model.safetensors", "tokenizer.json"};
+    const char *golden = getenv("ATTUNE_GOLDEN");
+    char name[64], checkpoint[64], tokenizer[64], from[512], to[512];
+
+    assert_int_equal(sscanf(arg, "%63s %63s %63s", name, checkpoint, tokenizer), 3);
+    snprintf(to, sizeof to, "%s/%s", s->home, name);
+    assert_int_equal(mkdir(to, 0700), 0);
+    for (size_t i = 0; i < 3; i++) {
+        if (i < 2) {
+            snprintf(from, sizeof from, "%s/%s/%s", golden, checkpoint, parts[i]);
+        } else {
+            snprintf(from, sizeof from, "%s/%s", golden, tokenizer);
+        }
+        snprintf(to, sizeof to, "%s/%s/%s", s->home, name, parts[i]);
+        assert_int_equal(symlink(from, to), 0);
+    }
 }
 
 static void do_run(struct script *s, char *arg)
@@ -371,11 +394,11 @@ static const struct {
     const char *name;
     void (*run)(struct script *s, char *arg);
 } commands[] = {
-    {"size", do_size},         {"term", do_term},     {"env", do_env},     {"run", do_run},
-    {"keys", do_keys},         {"paste", do_paste},   {"mouse", do_mouse}, {"resize", do_resize},
-    {"contains", do_contains}, {"absent", do_absent}, {"line", do_line},   {"cell", do_cell},
-    {"cursor", do_cursor},     {"quiet", do_quiet},   {"sent", do_sent},   {"signal", do_signal},
-    {"ends", do_ends},
+    {"size", do_size},     {"term", do_term},         {"env", do_env},       {"run", do_run},
+    {"model", do_model},   {"keys", do_keys},         {"paste", do_paste},   {"mouse", do_mouse},
+    {"resize", do_resize}, {"contains", do_contains}, {"absent", do_absent}, {"line", do_line},
+    {"cell", do_cell},     {"cursor", do_cursor},     {"quiet", do_quiet},   {"sent", do_sent},
+    {"signal", do_signal}, {"ends", do_ends},
 };
 
 /* Whether the expected screen that follows is what is shown; *next moves behind it. */
