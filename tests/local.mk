@@ -275,8 +275,8 @@ bench: $(bench_programs)
 	for program in $(bench_programs); do ./$$program || exit 1; done
 .PHONY: bench
 
-# Every golden model cut at 200 places, with 10,000 flips: half an hour, an hour and a half under
-# sanitizers. FUZZ='name ...' takes those alone.
+# Every golden model cut at 200 places, with 10,000 flips: some twenty minutes of one core, more than
+# an hour under sanitizers. FUZZ='name ...' takes those alone.
 fuzz: %D%/engine/model_damage_test$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) ATTUNE_FUZZ=all ./$< $(FUZZ)
 .PHONY: fuzz

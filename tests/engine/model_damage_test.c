@@ -293,8 +293,12 @@ static void goldens_that_come_along(void **state)
 static void a_directory_with_a_tokenizer(void **state)
 {
     struct wreck w = {.name = "made/gpt2"};
-    char *json = made_byte_level_json();
+    char *json;
 
+    if (!asked_for(w.name)) {
+        return;
+    }
+    json = made_byte_level_json();
     wreck_take_file(&w, golden_path("hf/gpt2/config.json"));
     wreck_take_file(&w, golden_path("hf/gpt2/model.safetensors"));
     wreck_take_bytes(&w, "tokenizer.json", json, strlen(json));
@@ -345,6 +349,9 @@ static void tokenizers_of_every_kind(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct wreck w = {.name = "made/tokenizer", .tokenizer = true};
 
+        if (!asked_for(w.name)) {
+            return;
+        }
         wreck_take_bytes(&w, "tokenizer.json", strdup(files[i]), strlen(files[i]));
         wreck_run(&w, try_open);
     }
@@ -364,10 +371,12 @@ static void tokenizers_of_several_files(void **state)
     };
     struct wreck w = {.name = "made/gpt2-old", .tokenizer = true};
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files && asked_for(w.name); i++) {
         wreck_take_bytes(&w, files[i][0], strdup(files[i][1]), strlen(files[i][1]));
     }
-    wreck_run(&w, try_open);
+    if (w.n_files > 0) {
+        wreck_run(&w, try_open);
+    }
 }
 
 static void everything_beside_the_source_tree(void **state)
