@@ -103,6 +103,8 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     info->head_dim = r->main.head_dim;
     info->d_model = r->d_model;
     info->d_ff = r->main.d_ff;
+    info->n_encoder_heads = r->encoder.n_heads;
+    info->encoder_d_ff = r->encoder.d_ff;
     info->n_labels = r->n_labels;
     info->many_labels = r->many_labels;
     info->n_segments = r->n_segments;
@@ -114,9 +116,9 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     return model->checkpoint->format->describe(model->checkpoint, info, err);
 }
 
-/* More rows than ids is how embeddings are padded. More ids than rows is a token or two added without
- * a row, or another model's tokenizer: who only looks at ids may go on, and a text that needs such an
- * id is refused when it comes. */
+/* More rows than ids is how embeddings are padded. More ids than rows is a token or two added
+ * without a row, or another model's tokenizer: who only looks at ids may go on, and a text that
+ * needs such an id is refused when it comes. */
 static int compare_vocabularies(struct attune_model *model, struct attune_error *err)
 {
     struct attune_model_info *info = &model->info;

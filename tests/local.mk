@@ -70,7 +70,8 @@ check_PROGRAMS += \
 	%D%/tui/cmd_fill_test \
 	%D%/tui/cmd_nsp_test \
 	%D%/tui/cmd_qa_test \
-	%D%/tui/cmd_tag_test
+	%D%/tui/cmd_tag_test \
+	%D%/tui/seq2seq_test
 
 check_PROGRAMS += \
 	%D%/tui/cmd_models_test
@@ -160,6 +161,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_probs_test_SOURCES = %D%/tui/cmd_probs_test.c $(verb_sources)
 %C%_tui_cmd_run_test_SOURCES = %D%/tui/cmd_run_test.c $(verb_sources)
 %C%_tui_cmd_score_test_SOURCES = %D%/tui/cmd_score_test.c $(verb_sources)
+%C%_tui_seq2seq_test_SOURCES = %D%/tui/seq2seq_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_tokenize_test_SOURCES = %D%/tui/cmd_tokenize_test.c $(verb_sources)
 
 # Whole folders: reference numbers and databases.

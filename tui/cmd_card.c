@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct card {
+    const struct attune_model *model;
     const struct attune_model_info *info;
     const char *tokenizer; /* its kind, or NULL */
     const char *why_not;   /* without one: what to say of it */
@@ -18,6 +19,31 @@ struct card {
 static json_t *text_of(const char *text)
 {
     return cli_json_text(text, strlen(text));
+}
+
+/* A configuration may name labels that no head of the model gives. */
+static bool has_labels(const struct attune_model *model)
+{
+    return attune_model_output(model, ATTUNE_OUTPUT_LABELS).there ||
+           attune_model_output(model, ATTUNE_OUTPUT_TOKEN_LABELS).there;
+}
+
+/* What stands on top, and the names of the labels. */
+static void describe_heads(json_t *out, const struct attune_model *model)
+{
+    json_t *outputs = json_array(), *labels = json_array();
+    const char *label;
+
+    for (int o = 0; o < ATTUNE_OUTPUT_COUNT; o++) {
+        if (attune_model_output(model, (enum attune_output)o).there) {
+            json_array_append_new(outputs, text_of(attune_output_text((enum attune_output)o)));
+        }
+    }
+    for (int k = 0; has_labels(model) && (label = attune_model_label(model, k)); k++) {
+        json_array_append_new(labels, text_of(label));
+    }
+    json_object_set_new(out, "outputs", outputs);
+    json_object_set_new(out, "labels", labels);
 }
 
 static json_t *describe(const struct card *card)
@@ -33,6 +59,8 @@ static json_t *describe(const struct card *card)
     json_object_set_new(out, "layers", json_integer(i->n_layers));
     if (i->kind == ATTUNE_SEQ2SEQ) {
         json_object_set_new(out, "encoder_layers", json_integer(i->n_encoder_layers));
+        json_object_set_new(out, "encoder_heads", json_integer(i->n_encoder_heads));
+        json_object_set_new(out, "encoder_d_ff", json_integer(i->encoder_d_ff));
     }
     json_object_set_new(out, "heads", json_integer(i->n_heads));
     json_object_set_new(out, "kv_heads", json_integer(i->n_kv_heads));
@@ -40,6 +68,8 @@ static json_t *describe(const struct card *card)
     json_object_set_new(out, "d_ff", json_integer(i->d_ff));
     json_object_set_new(out, "vocab", json_integer(i->n_vocab));
     json_object_set_new(out, "context", json_integer(i->n_context));
+    json_object_set_new(out, "segments", json_integer(i->n_segments));
+    describe_heads(out, card->model);
     json_object_set_new(out, "dtype", text_of(i->dtype));
     json_object_set_new(out, "bytes", json_integer((json_int_t)i->n_bytes));
     json_object_set_new(out, "tokenizer", card->tokenizer ? text_of(card->tokenizer) : json_null());
@@ -74,6 +104,63 @@ static void print_line(struct cli *cli, const char *what, const char *value)
     }
 }
 
+/* A line that is joined from parts, "..." where it would grow too long. */
+static void join(char *line, size_t capacity, const char *part)
+{
+    size_t len = strlen(line);
+
+    if (len + strlen(part) + 8 < capacity) {
+        snprintf(line + len, capacity - len, "%s%s", len ? ", " : "", part);
+    } else if (len < 4 || strcmp(line + len - 3, "...") != 0) {
+        snprintf(line + len, capacity - len, ", ...");
+    }
+}
+
+static void print_heads(struct cli *cli, const struct attune_model *model)
+{
+    char line[256] = "";
+    const char *label;
+
+    for (int o = 0; o < ATTUNE_OUTPUT_COUNT; o++) {
+        if (attune_model_output(model, (enum attune_output)o).there) {
+            join(line, sizeof line, attune_output_text((enum attune_output)o));
+        }
+    }
+    print_line(cli, "outputs", *line ? line : "none: hidden states alone");
+    *line = '\0';
+    for (int k = 0; has_labels(model) && (label = attune_model_label(model, k)); k++) {
+        join(line, sizeof line, label);
+    }
+    print_line(cli, "labels", line);
+}
+
+/* Both stacks of an encoder-decoder where they differ. */
+static void print_sizes(struct cli *cli, const struct attune_model_info *i)
+{
+    bool two = i->kind == ATTUNE_SEQ2SEQ;
+    char line[256];
+
+    snprintf(line, sizeof line, "%d", i->n_layers);
+    if (two) {
+        snprintf(line, sizeof line, "%d in the encoder, %d in the decoder", i->n_encoder_layers,
+                 i->n_layers);
+    }
+    print_line(cli, "layers", line);
+    snprintf(line, sizeof line, "%d of %d dimensions, %d of keys and values", i->n_heads,
+             i->head_dim, i->n_kv_heads);
+    if (two && i->n_encoder_heads != i->n_heads) {
+        snprintf(line, sizeof line, "%d in the encoder, %d of %d dimensions in the decoder",
+                 i->n_encoder_heads, i->n_heads, i->head_dim);
+    }
+    print_line(cli, "heads", line);
+    snprintf(line, sizeof line, "%d, inside the MLP %d", i->d_model, i->d_ff);
+    if (two && i->encoder_d_ff != i->d_ff) {
+        snprintf(line, sizeof line, "%d, inside the MLP %d in the encoder, %d in the decoder",
+                 i->d_model, i->encoder_d_ff, i->d_ff);
+    }
+    print_line(cli, "width", line);
+}
+
 static void print_card(struct cli *cli, const struct card *card)
 {
     const struct attune_model_info *i = card->info;
@@ -87,20 +174,11 @@ static void print_card(struct cli *cli, const struct card *card)
     snprintf(line, sizeof line, "%s in %s bytes, %s", grouped(number, i->n_parameters),
              grouped(bytes, i->n_bytes), i->dtype);
     print_line(cli, "parameters", line);
-    snprintf(line, sizeof line, "%d", i->n_layers);
-    if (i->kind == ATTUNE_SEQ2SEQ) {
-        snprintf(line, sizeof line, "%d in the encoder, %d in the decoder", i->n_encoder_layers,
-                 i->n_layers);
-    }
-    print_line(cli, "layers", line);
-    snprintf(line, sizeof line, "%d of %d dimensions, %d of keys and values", i->n_heads,
-             i->head_dim, i->n_kv_heads);
-    print_line(cli, "heads", line);
-    snprintf(line, sizeof line, "%d, inside the MLP %d", i->d_model, i->d_ff);
-    print_line(cli, "width", line);
+    print_sizes(cli, i);
     print_line(cli, "vocabulary", grouped(number, (uint64_t)i->n_vocab));
     snprintf(line, sizeof line, "%s tokens", grouped(number, (uint64_t)i->n_context));
     print_line(cli, "context", line);
+    print_heads(cli, card->model);
     print_line(cli, "tokenizer", card->tokenizer ? card->tokenizer : card->why_not);
     print_line(cli, "license", i->license);
     print_line(cli, "about", i->description);
@@ -148,7 +226,7 @@ static int run(struct cli *cli)
         status = attune_model_open(&model, path, &options, &cli->progress, &err);
     }
     if (status == ATTUNE_OK) {
-        struct card card = {attune_model_info(model), NULL, "none: prompts are token ids"};
+        struct card card = {model, attune_model_info(model), NULL, "none: prompts are token ids"};
         struct attune_error why = {0};
 
         if (attune_tokenizer_open(&tokenizer, path, &why) == ATTUNE_OK) {

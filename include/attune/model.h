@@ -36,7 +36,8 @@ struct attune_model_info {
     enum attune_model_kind kind;
     int n_layers, n_encoder_layers; /* n_layers: of the decoder where there are two stacks */
     int n_heads, n_kv_heads, head_dim;        /* of the decoder where there are two stacks */
-    int d_model, d_ff;
+    int d_model, d_ff;                        /* d_ff too */
+    int n_encoder_heads, encoder_d_ff;        /* of the encoder where there are two stacks, else 0 */
     int n_vocab;              /* rows of the output matrix: length of a logits row */
     int n_context;            /* positions the model was made for */
     int n_labels;             /* of its classification head, or 0 */
