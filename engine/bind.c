@@ -1,6 +1,6 @@
 /* Tensors to their places: walks a family's table, holds every tensor against the shape that the
  * recipe wants, and makes rows of it. Most rows stay where the file has them; what is stored the
- * other way round, interleaved or in half precision where floats are wanted, becomes owned memory.
+ * other way round or interleaved gets memory of its own, filled when it is first needed (late.h).
  */
 #include <config.h>
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/bind.h"
-#include "engine/mapping.h"
+#include "engine/late.h"
 #include "engine/quant.h"
 
 struct binder {
@@ -18,12 +18,6 @@ struct binder {
     struct checkpoint *cp;
     bool header_only;
     struct attune_error *err;
-};
-
-/* Where the rows of a part stand in a tensor of `total` rows: row i of the part is row
- * first + i / run * stride + i % run. */
-struct rows {
-    size_t n, total, first, run, stride;
 };
 
 static size_t size_of(const struct binder *bd, enum bind_dim dim)
@@ -67,11 +61,6 @@ static struct rows rows_of(const struct binder *bd, const struct binding *b)
     case PART_WHOLE: break;
     }
     return (struct rows){n, n, 0, n, n};
-}
-
-static size_t source_row(const struct rows *rows, size_t i)
-{
-    return rows->first + i / rows->run * rows->stride + i % rows->run;
 }
 
 /* "blk.%d.attn_q" for a layer, with the family's prefix before and ".weight" or the like behind.
@@ -215,30 +204,11 @@ static bool aligned(const struct tensor *t)
     return (uintptr_t)t->data % element == 0;
 }
 
-static void transpose(char *out, const char *in, const struct rows *rows, size_t cols,
-                      size_t element)
-{
-    enum { TILE = 32 }; /* both sides of a tile stay in the cache */
-
-    for (size_t r0 = 0; r0 < rows->n; r0 += TILE) {
-        for (size_t c0 = 0; c0 < cols; c0 += TILE) {
-            for (size_t r = r0; r < rows->n && r < r0 + TILE; r++) {
-                const char *from = in + source_row(rows, r) * element;
-
-                for (size_t c = c0; c < cols && c < c0 + TILE; c++) {
-                    memcpy(out + (r * cols + c) * element, from + c * rows->total * element,
-                           element);
-                }
-            }
-        }
-    }
-}
-
 static int take_rows(struct binder *bd, struct matrix *out, const struct tensor *t,
                      const struct rows *rows, bool in_out)
 {
-    size_t cols = (size_t)out->cols;
     const char *data = t->data;
+    struct late_rows *late;
     char *owned;
 
     if (!in_out && rows->run == rows->n && aligned(t)) {
@@ -246,18 +216,19 @@ static int take_rows(struct binder *bd, struct matrix *out, const struct tensor 
         return ATTUNE_OK;
     }
     owned = pool_alloc(&bd->cp->pool, rows->n, out->row_bytes);
-    if (!owned) {
+    late = pool_alloc(&bd->cp->pool, 1, sizeof *late);
+    if (!owned || !late) {
         return checkpoint_no_memory(bd->cp, bd->err);
     }
-    if (in_out) {
-        transpose(owned, data, rows, cols, t->type->block_bytes);
-    } else {
-        for (size_t i = 0; i < rows->n; i++) {
-            memcpy(owned + i * out->row_bytes, data + source_row(rows, i) * out->row_bytes,
-                   out->row_bytes);
-        }
-    }
-    mapping_forget(t->data, (size_t)t->n_bytes);
+    *late = (struct late_rows){
+        .next = bd->cp->late,
+        .out = owned,
+        .tensor = t,
+        .rows = *rows,
+        .row_bytes = out->row_bytes,
+        .element = in_out ? t->type->block_bytes : 0,
+    };
+    bd->cp->late = late;
     out->data = owned;
     return ATTUNE_OK;
 }
@@ -279,7 +250,7 @@ static int take_floats(struct binder *bd, const float **out, const struct tensor
     }
     t->type->to_float(all, t->data, rows->total);
     for (size_t i = 0; i < rows->n; i++) {
-        owned[i] = all[source_row(rows, i)];
+        owned[i] = all[rows_source(rows, i)];
     }
     *out = owned;
     return ATTUNE_OK;

@@ -10,6 +10,7 @@
 #include "engine/pool.h"
 
 struct quant_ops;
+struct late_rows;
 
 struct tensor {
     const char *name;
@@ -30,6 +31,7 @@ struct checkpoint {
     struct tensor *tensors; /* [n_tensors] sorted by name */
     size_t n_tensors;
     struct pool pool;
+    struct late_rows *late; /* what waits to be put in order (late.h) */
     void *files; /* the format's own */
 };
 

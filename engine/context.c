@@ -62,6 +62,7 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
     if (ctx->fast) {
         gemm_start();
     }
+    model_settle(model, ctx->team);
     attend_start(ctx, &ctx->main);
     if (ctx->encoder.capacity > 0) {
         attend_start(ctx, &ctx->encoder);

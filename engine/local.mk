@@ -84,6 +84,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/kernels.h \
 	%D%/kernels_body.inc \
 	%D%/kernels_unpacked.inc \
+	%D%/late.c \
+	%D%/late.h \
 	%D%/mapping.c \
 	%D%/mapping.h \
 	%D%/model.c \

@@ -14,14 +14,15 @@
 
 #include "engine/checkpoint.h"
 #include "engine/family.h"
+#include "engine/late.h"
 #include "engine/quant.h"
 
 enum { MAX_ENDS = 64 };
 
-struct model_digest {
+struct model_once { /* what is done when it is first needed */
     pthread_mutex_t lock;
-    bool known;
-    uint64_t value;
+    bool digest_known;
+    uint64_t digest;
 };
 
 const char *attune_model_kind_text(enum attune_model_kind kind)
@@ -203,15 +204,24 @@ static int check_weights(const struct attune_model *model, struct attune_progres
     return status;
 }
 
-static struct model_digest *new_digest(void)
+static struct model_once *new_once(void)
 {
-    struct model_digest *digest = calloc(1, sizeof *digest);
+    struct model_once *once = calloc(1, sizeof *once);
 
-    if (digest && pthread_mutex_init(&digest->lock, NULL) != 0) {
-        free(digest);
+    if (once && pthread_mutex_init(&once->lock, NULL) != 0) {
+        free(once);
         return NULL;
     }
-    return digest;
+    return once;
+}
+
+void model_settle(const struct attune_model *model, struct team *team)
+{
+    pthread_mutex_lock(&model->once->lock);
+    if (model->checkpoint->late) {
+        late_fill(model->checkpoint, team);
+    }
+    pthread_mutex_unlock(&model->once->lock);
 }
 
 static int build(struct attune_model *model, const char *path,
@@ -231,8 +241,8 @@ static int build(struct attune_model *model, const char *path,
         return ATTUNE_UNSUPPORTED;
     }
     model->info.family = family->name;
-    model->digest = new_digest();
-    if (!model->digest) {
+    model->once = new_once();
+    if (!model->once) {
         return checkpoint_no_memory(cp, err);
     }
     status = family_build(&model->recipe, family, cp, options->header_only, progress, err);
@@ -281,9 +291,9 @@ void attune_model_close(struct attune_model *model)
     if (!model) {
         return;
     }
-    if (model->digest) {
-        pthread_mutex_destroy(&model->digest->lock);
-        free(model->digest);
+    if (model->once) {
+        pthread_mutex_destroy(&model->once->lock);
+        free(model->once);
     }
     attune_tokenizer_close(model->tokenizer);
     checkpoint_close(model->checkpoint);
@@ -338,15 +348,15 @@ static uint64_t digest_of(const struct checkpoint *cp)
 
 uint64_t attune_model_digest(const struct attune_model *model)
 {
-    struct model_digest *digest = model->digest;
+    struct model_once *once = model->once;
     uint64_t value;
 
-    pthread_mutex_lock(&digest->lock);
-    if (!digest->known) {
-        digest->value = digest_of(model->checkpoint);
-        digest->known = true;
+    pthread_mutex_lock(&once->lock);
+    if (!once->digest_known) {
+        once->digest = digest_of(model->checkpoint);
+        once->digest_known = true;
     }
-    value = digest->value;
-    pthread_mutex_unlock(&digest->lock);
+    value = once->digest;
+    pthread_mutex_unlock(&once->lock);
     return value;
 }

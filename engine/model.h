@@ -2,8 +2,8 @@
  *
  *   path -> checkpoint (format_*.c: named tensors, configuration) -> recipe (family_*.c) -> model
  *
- * Nothing here changes after attune_model_open, the lazily computed digest excepted (it has a
- * lock). */
+ * Nothing here changes after attune_model_open, but for what is done once when it is first needed,
+ * under a lock: rows put in order, the digest. */
 #ifndef ATTUNE_ENGINE_MODEL_H
 #define ATTUNE_ENGINE_MODEL_H
 
@@ -11,8 +11,9 @@
 
 #include "engine/recipe.h"
 
+struct team;
 struct checkpoint; /* checkpoint.h: the mapped files and the names in them */
-struct model_digest;
+struct model_once;
 
 struct attune_model {
     struct attune_model_info info;
@@ -21,7 +22,10 @@ struct attune_model {
     struct checkpoint *checkpoint;      /* keeps alive all that the recipe points to */
     attune_token *ends;                 /* [n_ends] ids that end a text */
     size_t n_ends;
-    struct model_digest *digest;
+    struct model_once *once;
 };
+
+/* Makes the weights ready to be computed with: before the first evaluation, by any thread. */
+void model_settle(const struct attune_model *model, struct team *team);
 
 #endif

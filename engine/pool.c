@@ -11,23 +11,25 @@ enum { ALIGNMENT = 64 };
 
 struct pool_block { /* stands in the 64 bytes before what was asked for */
     struct pool_block *before;
+    void *raw; /* what calloc gave: large pieces are pages that nobody has touched */
 };
 
 void *pool_alloc(struct pool *pool, size_t n, size_t size)
 {
     size_t bytes;
     struct pool_block *block;
+    char *raw;
 
     if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 2) {
         return NULL;
     }
-    bytes = (bytes + 2 * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    block = aligned_alloc(ALIGNMENT, bytes);
-    if (!block) {
+    raw = calloc(1, bytes + 2 * ALIGNMENT);
+    if (!raw) {
         return NULL;
     }
-    memset(block, 0, bytes);
+    block = (struct pool_block *)(void *)(raw + ALIGNMENT - (uintptr_t)raw % ALIGNMENT);
     block->before = pool->last;
+    block->raw = raw;
     pool->last = block;
     return (char *)block + ALIGNMENT;
 }
@@ -47,7 +49,7 @@ void pool_done(struct pool *pool)
     while (pool->last) {
         struct pool_block *before = pool->last->before;
 
-        free(pool->last);
+        free(pool->last->raw);
         pool->last = before;
     }
 }

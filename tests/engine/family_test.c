@@ -5,6 +5,7 @@
 
 #include "engine/model.h"
 
+#include <attune/context.h>
 #include <attune/tensors.h>
 
 #include <jansson.h>
@@ -337,6 +338,7 @@ static void compare(const char *name)
     struct attune_error err = {0};
     const struct attune_tensor *want;
     double *logits, most = 1, worst = 0;
+    struct attune_context *ctx;
     int ids[MAX_T], T, rows, V;
 
     if (!find_golden(folder, name)) {
@@ -349,6 +351,8 @@ static void compare(const char *name)
     if (attune_model_open(&model, path, NULL, NULL, &err) != ATTUNE_OK) {
         fail_msg("%s", err.text);
     }
+    assert_int_equal(attune_context_new(&ctx, model, NULL, &err), ATTUNE_OK); /* rows in order */
+    attune_context_free(ctx);
     want = attune_tensors_find(file, "logits_ref");
     want = want ? want : attune_tensors_find(file, "logits");
     T = read_prompt(ids, folder, file);

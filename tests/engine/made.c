@@ -96,6 +96,14 @@ void made_gpt2(bool (*change)(struct attune_tensor *t))
     attune_tensors_close(file);
 }
 
+void made_settle(const struct attune_model *model)
+{
+    struct attune_context *ctx;
+
+    assert_int_equal(attune_context_new(&ctx, model, NULL, NULL), ATTUNE_OK);
+    attune_context_free(ctx);
+}
+
 struct attune_model *made_open(const char *path)
 {
     struct attune_model *model = NULL;

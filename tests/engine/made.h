@@ -3,7 +3,7 @@
 #ifndef ATTUNE_TESTS_ENGINE_MADE_H
 #define ATTUNE_TESTS_ENGINE_MADE_H
 
-#include <attune/model.h>
+#include <attune/context.h>
 #include <attune/tensors.h>
 #include <attune/tokenizer.h>
 #include <stdbool.h>
@@ -27,13 +27,16 @@ extern const char made_gpt2_config[];
 
 /* Fail the test unless the model opens, or is refused with these words in the line. */
 struct attune_model *made_open(const char *path);
+/* Its weights as evaluation finds them: rows in order. */
+void made_settle(const struct attune_model *model);
 void made_fails(const char *path, const char *words);
 
 /* A tokenizer from the text of a tokenizer.json, which becomes the folder's. */
 struct attune_tokenizer *made_tokenizer(const char *json);
 void made_tokenizer_fails(const char *json, const char *words);
 
-/* A byte-level vocabulary of all 256 bytes, three merges and <end>; the text is freed by the caller. */
+/* A byte-level vocabulary of all 256 bytes, three merges and <end>; the text is freed by the
+ * caller. */
 char *made_byte_level_json(void);
 struct attune_tokenizer *made_byte_level(void);
 
@@ -44,7 +47,7 @@ void made_check_bytes(const struct attune_tokenizer *tk, const char *text, size_
 
 /* The members of a tokenizer.json that spell a character model of a few letters, for files that are
  * about the steps around it. */
-#define MADE_CHARS                                                                                      \
+#define MADE_CHARS                                                                                 \
     "\"model\": {\"type\": \"BPE\", \"unk_token\": \"?\", \"vocab\": {\"?\": 0, \"a\": 1, \"b\": " \
     "2, \"-\": 3, \"ab\": 4, \"\xc3\xa9\": 5, \"e\": 6, \" \": 7, \"a-\": 8, \"-a\": 9, \"--\": "  \
     "10}, \"merges\": [\"a b\", \"a -\", \"- a\", \"- -\"]}"

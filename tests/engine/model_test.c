@@ -88,6 +88,7 @@ static void what_is_stored_in_out_is_turned_round(void **state)
     struct attune_tensors *file;
     const float *weights, *biases; /* [48, 144], [144] */
 
+    made_settle(model);
     assert_int_equal(attune_tensors_open(&file, golden_path("hf/gpt2/model.safetensors"), NULL),
                      ATTUNE_OK);
     weights = attune_tensors_find(file, "transformer.h.2.attn.c_attn.weight")->data;
@@ -249,6 +250,7 @@ static void half_precision_is_widened_where_floats_are_wanted(void **state)
     made_text("config.json", made_gpt2_config);
     made_gpt2(to_half);
     model = made_open(made_folder);
+    made_settle(model);
     o = &model->recipe.main.layers[0].self.o;
     for (int i = 0; i < 48; i++) {
         assert_true(model->recipe.main.final_norm.weight[i] == 1 + (float)i / 1024);
