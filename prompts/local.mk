@@ -16,6 +16,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/library.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
+	%D%/query.c \
 	%D%/replay.c \
 	%D%/run.c \
 	%D%/sha256.c \

@@ -46,6 +46,7 @@ check_PROGRAMS += \
 	%D%/prompts/json_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
+	%D%/prompts/query_test \
 	%D%/prompts/replay_test \
 	%D%/prompts/run_test \
 	%D%/prompts/sha256_test \
@@ -95,6 +96,7 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/tui/edit_test \
 	%D%/tui/task_test \
+	%D%/tui/forest_test \
 	%D%/tui/workbench_test
 
 check_PROGRAMS += \

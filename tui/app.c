@@ -267,7 +267,7 @@ static void mouse_key(struct app *app, const struct key *key)
 static void plain_key(struct app *app, const struct key *key)
 {
     bool typed = key->kind == KEY_CHAR && !(key->mods & (MOD_CTRL | MOD_ALT));
-    bool takes_text = app->focus && app->focus->ops->takes_text;
+    bool takes_text = app->focus && (app->focus->ops->takes_text || app->focus->typing);
     bool escape = key->kind == KEY_NAMED && key->code == NAMED_ESCAPE && key->mods == 0;
     bool is_command = app->next_is_command;
     struct key other = *key;

@@ -3,14 +3,13 @@
 
 #include "cli_store.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct cli_option options[] = {
     {"search", 0, "WORDS",
      "those with all the words, each by its beginning, in a prompt, an output or a note; or with "
-     "them in the name"},
+     "them in the name; tag:T, temperature:0.5..1 and the like among them are filters"},
     {"tag", 0, "T", "those with this tag on them, on a run or on a step"},
     {"model", 'm', "NAME", "runs of a model with this in its name"},
     {"since", 0, "DATE", "runs from this date on: 2026, 2026-11, 2026-11-21T07"},
@@ -23,35 +22,15 @@ static const struct cli_option options[] = {
     {NULL, 0, NULL, NULL},
 };
 
-/* A number up to the end or the dots; false if there is none. */
-static bool read_bound(double *out, const char *text, size_t len)
-{
-    char copy[64], *end;
-
-    if (len == 0 || len >= sizeof copy) {
-        return len == 0;
-    }
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *out = strtod(copy, &end);
-    return *end == '\0' && !isnan(*out);
-}
-
 /* NAME=LOW..HIGH; the name is a copy that range.name owns. */
 static int read_range(struct cli *cli, struct attune_run_range *out, const char *text)
 {
-    const char *equals = strchr(text, '='), *low = equals ? equals + 1 : "",
-               *dots = strstr(low, "..");
-    size_t low_len = dots ? (size_t)(dots - low) : strlen(low);
+    const char *equals = strchr(text, '=');
     char *name = equals ? strndup(text, (size_t)(equals - text)) : NULL;
 
-    *out = (struct attune_run_range){name, -INFINITY, INFINITY};
-    if (!name || !*name || !*low || !read_bound(&out->low, low, low_len) ||
-        (dots && !read_bound(&out->high, dots + 2, strlen(dots + 2)))) {
+    out->name = name;
+    if (!name || !*name || attune_run_range_parse(out, equals + 1, NULL) != ATTUNE_OK) {
         return cli_wrong(cli, "sessions: --where wants NAME=LOW..HIGH or NAME=VALUE, not %s", text);
-    }
-    if (!dots) {
-        out->high = out->low;
     }
     for (char *c = name; *c; c++) {
         *c = *c == '-' ? '_' : *c;
@@ -136,23 +115,43 @@ static int list(struct cli *cli, const struct attune_run_query *query)
     return status;
 }
 
+/* What the options say stands over what the words of --search say. */
+static void put_options(struct cli *cli, struct attune_run_query *query)
+{
+    const struct {
+        const char *name, **to;
+    } options_of[] = {{"tag", &query->tag},
+                      {"model", &query->model},
+                      {"stop", &query->stop},
+                      {"since", &query->since},
+                      {"until", &query->until}};
+
+    for (size_t i = 0; i < sizeof options_of / sizeof *options_of; i++) {
+        const char *value = cli_value(cli, options_of[i].name);
+
+        *options_of[i].to = value ? value : *options_of[i].to;
+    }
+}
+
 static int run(struct cli *cli)
 {
     size_t n = cli_count(cli, "where");
-    struct attune_run_range *ranges = calloc(n + 1, sizeof *ranges);
-    struct attune_run_query query = {.search = cli_value(cli, "search"),
-                                     .tag = cli_value(cli, "tag"),
-                                     .model = cli_value(cli, "model"),
-                                     .stop = cli_value(cli, "stop"),
-                                     .since = cli_value(cli, "since"),
-                                     .until = cli_value(cli, "until"),
-                                     .ranges = ranges,
-                                     .n_ranges = n};
+    const char *words = cli_value(cli, "search");
+    struct attune_run_range *ranges = calloc(n + 1 + ATTUNE_SEARCH_RANGES, sizeof *ranges);
+    struct attune_run_search search;
+    struct attune_run_query query;
+    struct attune_error err;
     int status = CLI_OK;
 
-    if (!ranges) {
+    if (!ranges || attune_run_search_init(&search, words ? words : "", &err) != ATTUNE_OK) {
+        free(ranges);
         return cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
     }
+    query = search.query;
+    put_options(cli, &query);
+    memcpy(ranges + n, search.ranges, sizeof search.ranges);
+    query.ranges = ranges;
+    query.n_ranges = n + search.query.n_ranges;
     for (size_t i = 0; status == CLI_OK && i < n; i++) {
         status = read_range(cli, &ranges[i], cli_value_at(cli, "where", i));
     }
@@ -163,6 +162,7 @@ static int run(struct cli *cli)
         free((char *)ranges[i].name);
     }
     free(ranges);
+    attune_run_search_done(&search);
     return status;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forest.h"
+
 static const struct cli_option options[] = {
     {"steps", 0, NULL, "the steps as a table"},
     {NULL, 0, NULL, NULL},
@@ -80,70 +82,6 @@ static int print_run(struct cli *cli, struct attune_store *store, const struct a
     return cli_has(cli, "steps") ? print_steps(cli, store, r->id, err) : ATTUNE_OK;
 }
 
-enum { NONE = -1, DEEPEST = 24 };
-
-struct tree { /* runs of a session, oldest first, as a forest of forks */
-    const struct attune_run_record *runs;
-    long *parent, *child, *next; /* [n + 1] places in runs, or NONE; the last is above all */
-    size_t n;
-};
-
-static int by_id(const void *key, const void *run)
-{
-    int64_t id = *(const int64_t *)key, other = ((const struct attune_run_record *)run)->id;
-
-    return (id > other) - (id < other);
-}
-
-/* A fork of a run that is not listed begins a tree of its own. */
-static bool plant(struct tree *tree, const struct attune_run_record *runs, size_t n)
-{
-    *tree = (struct tree){runs, calloc(n + 1, sizeof(long)), calloc(n + 1, sizeof(long)),
-                          calloc(n + 1, sizeof(long)), n};
-    if (!tree->parent || !tree->child || !tree->next) {
-        return false;
-    }
-    for (size_t i = 0; i <= n; i++) {
-        tree->parent[i] = tree->child[i] = tree->next[i] = NONE;
-    }
-    for (size_t i = n; i-- > 0;) {
-        const struct attune_run_record *of =
-            runs[i].fork_of && runs[i].fork_of < runs[i].id
-                ? bsearch(&runs[i].fork_of, runs, n, sizeof *runs, by_id)
-                : NULL;
-
-        tree->parent[i] = of ? (long)(of - runs) : (long)n;
-        tree->next[i] = tree->child[tree->parent[i]];
-        tree->child[tree->parent[i]] = (long)i;
-    }
-    return true;
-}
-
-static void fell(struct tree *tree)
-{
-    free(tree->parent);
-    free(tree->child);
-    free(tree->next);
-}
-
-/* "|  `- " before a run; what lies deeper than DEEPEST stands there. */
-static void draw_guides(char out[3 * DEEPEST + 1], const struct tree *tree, long at)
-{
-    size_t depth = 0;
-
-    for (long i = at; tree->parent[i] != (long)tree->n; i = tree->parent[i]) {
-        depth++;
-    }
-    depth = depth < DEEPEST ? depth : DEEPEST;
-    out[3 * depth] = '\0';
-    for (long i = at; depth-- > 0; i = tree->parent[i]) {
-        const char *guide = i == at ? (tree->next[i] == NONE ? "`- " : "|- ")
-                                    : (tree->next[i] == NONE ? "   " : "|  ");
-
-        memcpy(out + 3 * depth, guide, 3);
-    }
-}
-
 static void print_branch(struct cli *cli, const struct attune_run_record *r, const char *guides)
 {
     fprintf(cli->out, "%5lld  %.19s  %4zu tokens  %-11s  %s", (long long)r->id, r->created,
@@ -164,41 +102,24 @@ static void print_branch(struct cli *cli, const struct attune_run_record *r, con
     fputc('\n', cli->out);
 }
 
-/* Forks below what they go on from. */
-static void print_tree(struct cli *cli, const struct tree *tree)
-{
-    long at = tree->child[tree->n];
-
-    while (at != NONE) {
-        char guides[3 * DEEPEST + 1];
-
-        draw_guides(guides, tree, at);
-        print_branch(cli, &tree->runs[at], guides);
-        if (tree->child[at] != NONE) {
-            at = tree->child[at];
-            continue;
-        }
-        while (at != (long)tree->n && tree->next[at] == NONE) {
-            at = tree->parent[at];
-        }
-        at = at == (long)tree->n ? NONE : tree->next[at];
-    }
-}
-
 static int print_session(struct cli *cli, const struct attune_run_record *runs, size_t n)
 {
-    struct tree tree;
+    static const char *const glyphs[] = {"|  ", "   ", "|- ", "`- "};
+    struct forest forest;
     json_t *list;
 
     if (!cli->json) {
-        bool grown = plant(&tree, runs, n);
-
-        if (grown) {
-            print_tree(cli, &tree);
+        if (!forest_init(&forest, runs, n)) {
+            return cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
         }
-        fell(&tree);
-        return grown ? CLI_OK
-                     : cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
+        for (size_t i = 0; i < n; i++) {
+            char guides[3 * FOREST_DEEPEST + 1];
+
+            forest_guides(guides, sizeof guides, &forest, forest.order[i], glyphs);
+            print_branch(cli, &runs[forest.order[i]], guides);
+        }
+        forest_done(&forest);
+        return CLI_OK;
     }
     list = json_array();
     for (size_t i = 0; i < n; i++) {

@@ -352,13 +352,18 @@ static void do_list(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_store *store = need_store(w, &err);
-    const struct attune_run_query query = {.search = job->text && *job->text ? job->text : NULL,
-                                           .limit = 1000};
+    struct attune_run_search search = {{0}};
     struct event *event = event_new(EVENT_listed);
-    int status = !event   ? no_memory(&err)
-                 : !store ? err.status
-                          : attune_store_list(store, &query, &event->records, &event->n, &err);
+    int status = !event ? no_memory(&err) : store ? ATTUNE_OK : err.status;
 
+    if (status == ATTUNE_OK) {
+        status = attune_run_search_init(&search, job->text ? job->text : "", &err);
+    }
+    if (status == ATTUNE_OK) {
+        search.query.limit = 1000;
+        status = attune_store_list(store, &search.query, &event->records, &event->n, &err);
+    }
+    attune_run_search_done(&search);
     if (status != ATTUNE_OK) {
         event_free(event);
         say_error(w, &err);

@@ -68,6 +68,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_task.h \
 	%D%/cli_token.c \
 	%D%/edit.c \
+	%D%/forest.c \
+	%D%/forest.h \
 	%D%/edit.h \
 	%D%/job.c \
 	%D%/job_attention.c \

@@ -1,5 +1,5 @@
-/* Every run that was saved, newest first: replay it, have it computed again and compared, put it
- * back into the composer, or remove it. */
+/* Every run that was saved, newest first, forks below what they go on from: replay it, have it
+ * computed again and compared, put it back into the composer, or remove it. */
 #include <config.h>
 
 #include "panel.h"
@@ -8,23 +8,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cells.h"
+#include "forest.h"
 #include "prompt_view.h"
 #include "view.h"
 
 struct sessions_state {
-    size_t selected, top;
+    size_t selected, top; /* rows of the forest */
     int rows;
+    struct forest forest; /* of the list as last looked at */
     char search[128];
     bool asked;        /* for the list as it is */
     int64_t asked_run; /* the newest run then: another one is a reason to ask again */
     int64_t to_remove; /* asked once; the second time it goes */
 };
 
-static const struct attune_run_record *selected(const struct panel *panel)
+/* The forest of the list as it is now; it costs less than to know whether it changed. */
+static const struct forest *grown(struct panel *panel)
+{
+    struct sessions_state *s = panel->state;
+
+    forest_done(&s->forest);
+    forest_init(&s->forest, panel->bench->runs, panel->bench->n_runs);
+    return &s->forest;
+}
+
+static const struct attune_run_record *selected(struct panel *panel)
 {
     const struct sessions_state *s = panel->state;
+    const struct forest *forest = grown(panel);
 
-    return s->selected < panel->bench->n_runs ? &panel->bench->runs[s->selected] : NULL;
+    return s->selected < forest->n ? &panel->bench->runs[forest->order[s->selected]] : NULL;
+}
+
+static void end_panel(struct panel *panel)
+{
+    struct sessions_state *s = panel->state;
+
+    forest_done(&s->forest);
 }
 
 static void ask(struct panel *panel)
@@ -74,6 +95,15 @@ static int draw_prompt(struct canvas *c, struct rect r, const struct attune_run_
     return canvas_text(c, r, 0, x, line, len, style_of(c, ROLE_QUERY));
 }
 
+/* A fork begins as what stands above it: where it leaves that is what tells it apart. */
+static int draw_fork(struct canvas *c, struct rect r, const struct attune_run_record *run,
+                     const char *guides)
+{
+    int x = canvas_text(c, r, 0, 0, guides, strlen(guides), style_of(c, ROLE_DIM));
+
+    return x + canvas_print(c, r, 0, x, style_of(c, ROLE_QUERY), "after step %zu", run->fork_steps);
+}
+
 static void draw_output(struct canvas *c, struct rect r, const struct attune_run_record *run)
 {
     int x = 0;
@@ -98,12 +128,15 @@ static void draw_time(struct canvas *c, struct rect r, int y, int x, const char 
     }
 }
 
-static void draw_run(const struct panel *panel, struct canvas *c, struct rect r, int y, size_t i)
+static void draw_run(const struct panel *panel, struct canvas *c, struct rect r, int y, size_t row)
 {
+    static const char *const glyphs[] = {"\u2502 ", "  ", "\u251c\u2500", "\u2514\u2500"};
     const struct sessions_state *s = panel->state;
     const struct workbench *b = panel->bench;
-    const struct attune_run_record *run = &b->runs[i];
-    bool chosen = i == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 112;
+    const size_t place = s->forest.order[row];
+    const struct attune_run_record *run = &b->runs[place];
+    bool chosen = row == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 112;
+    char guides[6 * FOREST_DEEPEST + 1];
     int x = 0, left = r.cols, half;
 
     canvas_print(c, r, y, x, style_of(c, chosen && panel->focused ? ROLE_SELECT : ROLE_VALUE),
@@ -126,20 +159,39 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
         canvas_print(c, r, y, left, style_of(c, ROLE_DIM), " %4zu %s", run->n_steps,
                      run->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(run->stop));
     }
+    if (wide && run->tags && *run->tags) {
+        int cells = (left - x) / 4;
+
+        left -= cells + 1;
+        view_clip(c, view_cell(r, y, left + 1, cells), 0, 0, style_of(c, ROLE_VALUE), run->tags);
+    }
     half = (left - x - 3) * (wide ? 55 : 50) / 100;
-    draw_prompt(c, view_cell(r, y, x, half), run);
+    if (forest_guides(guides, sizeof guides, &s->forest, place, glyphs)) {
+        draw_fork(c, view_cell(r, y, x, half), run, guides);
+    } else {
+        draw_prompt(c, view_cell(r, y, x, half), run);
+    }
     canvas_text(c, r, y, x + half + 1, "\u2192", 3, style_of(c, ROLE_DIM));
     draw_output(c, view_cell(r, y, x + half + 3, left - x - half - 3), run);
 }
 
-static void draw_detail(const struct panel *panel, struct canvas *c, struct rect r, int y)
+static void draw_detail(struct panel *panel, struct canvas *c, struct rect r, int y)
 {
+    const struct sessions_state *s = panel->state;
     const struct attune_run_record *run = selected(panel);
     char text[160];
     int x = 0;
 
+    if (panel->typing) {
+        canvas_print(c, r, y, 0, style_of(c, ROLE_VALUE), "/%s\u258f", s->search);
+        return;
+    }
     if (!run) {
         return;
+    }
+    if (run->note && *run->note) {
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(run->note, "\n"), run->note);
+        x += view_pair(c, r, y, x, "note", text);
     }
     x += view_pair(c, r, y, x, "model", run->model_name ? run->model_name : "");
     snprintf(text, sizeof text, "%llu", (unsigned long long)run->seed);
@@ -155,9 +207,13 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     struct rect r = view_rows(inside, 0, inside.rows - foot);
 
     ask(panel);
+    grown(panel);
     s->rows = r.rows;
     s->selected = s->selected < b->n_runs ? s->selected : b->n_runs ? b->n_runs - 1 : 0;
     if (b->n_runs == 0) {
+        if (foot && panel->typing) {
+            draw_detail(panel, c, inside, inside.rows - 1);
+        }
         if (s->search[0]) {
             view_sentence(c, inside, 0, style_of(c, ROLE_DIM), "No run holds \"%s\".", s->search);
         } else {
@@ -167,7 +223,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
         return;
     }
     s->top = view_scroll(s->top, s->selected, b->n_runs, r.rows);
-    for (int y = 0; y < r.rows && s->top + (size_t)y < b->n_runs; y++) {
+    for (int y = 0; y < r.rows && s->top + (size_t)y < s->forest.n; y++) {
         draw_run(panel, c, r, y, s->top + (size_t)y);
     }
     if (foot) {
@@ -189,15 +245,52 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
 
 /* ---- actions ---- */
 
+/* The list of another search; the cursor goes to its newest run. */
 static bool find(struct panel *panel, const char *arg)
 {
     struct sessions_state *s = panel->state;
 
-    snprintf(s->search, sizeof s->search, "%s", arg ? arg : "");
+    memmove(s->search, arg ? arg : "", arg ? strnlen(arg, sizeof s->search - 1) + 1 : 1);
+    s->search[sizeof s->search - 1] = '\0';
     s->asked = false;
     s->selected = 0;
     panel->bench->frame++;
     return true;
+}
+
+/* Every key that is typed searches again. */
+static bool type(struct panel *panel, const struct key *key)
+{
+    struct sessions_state *s = panel->state;
+    size_t len = strlen(s->search);
+    char text[sizeof s->search + 8];
+
+    memcpy(text, s->search, len + 1);
+    if (key->kind == KEY_CHAR && !(key->mods & (MOD_CTRL | MOD_ALT))) {
+        size_t n = cells_encode(text + len, key->code);
+
+        if (len + n >= sizeof s->search) {
+            return true;
+        }
+        text[len + n] = '\0';
+        return find(panel, text);
+    }
+    if (key->kind != KEY_NAMED) {
+        return false;
+    }
+    switch (key->code) {
+    case NAMED_BACKSPACE:
+        while (len > 0 && ((unsigned char)text[--len] & 0xc0) == 0x80) {
+        }
+        text[len] = '\0';
+        return find(panel, text);
+    case NAMED_ESCAPE: panel->typing = false; return find(panel, "");
+    case NAMED_ENTER:
+        panel->typing = false;
+        panel->bench->frame++;
+        return true;
+    default: return false;
+    }
 }
 
 static bool remove_run(struct panel *panel, const struct attune_run_record *run)
@@ -237,6 +330,20 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     if (strcmp(name, "find") == 0) {
         return find(panel, arg);
     }
+    if (strcmp(name, "find_typing") == 0) {
+        panel->typing = true;
+        return find(panel, "");
+    }
+    if (strcmp(name, "relist") == 0) {
+        ((struct sessions_state *)panel->state)->asked = false;
+        panel->bench->frame++;
+        return true;
+    }
+    if (panel->typing && strncmp(name, "run_", 4) == 0) { /* Enter ends the typing first */
+        panel->typing = false;
+        panel->bench->frame++;
+        return true;
+    }
     if (strcmp(name, "run_replay") == 0 || strcmp(name, "run_verify") == 0) {
         if (run) {
             bench_replay(panel->bench, run->id, name[4] == 'v');
@@ -267,6 +374,9 @@ static bool key(struct panel *panel, const struct key *key)
         }
         return true;
     }
+    if (panel->typing && type(panel, key)) {
+        return true;
+    }
     if (key->kind == KEY_NAMED && key->code == NAMED_ENTER) {
         return action(panel, "run_replay", NULL);
     }
@@ -278,6 +388,7 @@ const struct panel_ops panel_sessions = {
     .title = "Runs",
     .help = "every saved run: replay, verify bit for bit, put back into the composer",
     .state_size = sizeof(struct sessions_state),
+    .close = end_panel,
     .title_text = title_text,
     .draw = draw,
     .key = key,

@@ -84,6 +84,22 @@ struct attune_run_query { /* zero: everything; what is given has to hold togethe
     size_t n_ranges;
     size_t limit, offset; /* limit 0: no limit */
 };
+/* "LOW..HIGH", "LOW..", "..HIGH" or one value; the name is left as it is. */
+int attune_run_range_parse(struct attune_run_range *out, const char *text,
+                           struct attune_error *err);
+
+/* A query as people type it: words, and filters as tag:good model:tiny stop:eos since:2026-11
+ * until:2026 session:first temperature:0.5..1 seed:7. What is no filter is a word. */
+#define ATTUNE_SEARCH_RANGES 16
+struct attune_run_search {
+    struct attune_run_query query; /* points into the rest: never copied */
+    struct attune_run_range ranges[ATTUNE_SEARCH_RANGES];
+    char *line, *words;
+};
+int attune_run_search_init(struct attune_run_search *out, const char *text,
+                           struct attune_error *err);
+void attune_run_search_done(struct attune_run_search *search);
+
 /* The newest first: in the order in which they came here, whatever a clock said. */
 int attune_store_list(struct attune_store *store, const struct attune_run_query *query,
                       struct attune_run_record **out, size_t *n, struct attune_error *err);

@@ -208,6 +208,67 @@ static void runs_are_listed_and_removed_when_asked_twice(void **state)
     stop(&d);
 }
 
+static void say(char **to, const char *text)
+{
+    free(*to);
+    *to = strdup(text);
+}
+
+static void forks_tags_and_notes_are_drawn(void **state)
+{
+    struct desk d;
+
+    start(&d, "sessions", 10, 110);
+    assert_true(d.bench.n_runs >= 3);
+    d.bench.runs[0].fork_of = d.bench.runs[2].id;
+    d.bench.runs[0].fork_steps = 5;
+    say(&d.bench.runs[1].tags, "good paper");
+    say(&d.bench.runs[1].note, "the turn\nof it");
+    expect(&d, "\u2514\u2500after step 5");
+    expect(&d, "good paper");
+    fixture_key(&d.panel, "home");
+    expect(&d, "note the turn");
+    stop(&d);
+}
+
+static void titled(struct desk *d, const char *text)
+{
+    char title[200];
+
+    d->panel.ops->title_text(&d->panel, title, sizeof title);
+    if (!strstr(title, text)) {
+        fail_msg("\"%s\" is not in \"%s\"", text, title);
+    }
+}
+
+static void the_list_is_searched_while_one_types(void **state)
+{
+    struct desk d;
+
+    start(&d, "sessions", 10, 100);
+    assert_false(fixture_key(&d.panel, "x"));
+    assert_true(d.panel.ops->action(&d.panel, "find_typing", ""));
+    assert_true(d.panel.typing);
+    fixture_key(&d.panel, "s");
+    fixture_key(&d.panel, "\u00e9");
+    expect(&d, "/s\u00e9");
+    fixture_key(&d.panel, "backspace");
+    fixture_key(&d.panel, "o");
+    titled(&d, "with \"so\"");
+    assert_true(d.panel.ops->action(&d.panel, "run_replay", "")); /* Enter: no more typing */
+    assert_false(d.panel.typing);
+    titled(&d, "with \"so\"");
+    assert_false(fixture_key(&d.panel, "x"));
+    assert_true(d.panel.ops->action(&d.panel, "find_typing", ""));
+    for (int i = 0; i < 300; i++) {
+        fixture_key(&d.panel, "w");
+    }
+    expect(&d, "/www");
+    fixture_key(&d.panel, "escape");
+    assert_false(d.panel.typing);
+    stop(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +281,8 @@ int main(void)
         cmocka_unit_test(knobs_turn_and_reset),
         cmocka_unit_test(the_table_says_where_values_come_from),
         cmocka_unit_test(runs_are_listed_and_removed_when_asked_twice),
+        cmocka_unit_test(forks_tags_and_notes_are_drawn),
+        cmocka_unit_test(the_list_is_searched_while_one_types),
     };
     return cmocka_run_group_tests_name("panel_run", tests, NULL, NULL);
 }
