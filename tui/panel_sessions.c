@@ -189,6 +189,9 @@ static void draw_detail(struct panel *panel, struct canvas *c, struct rect r, in
     if (!run) {
         return;
     }
+    if (run->tags && *run->tags) {
+        x += view_pair(c, r, y, x, "tags", run->tags);
+    }
     if (run->note && *run->note) {
         snprintf(text, sizeof text, "%.*s", (int)strcspn(run->note, "\n"), run->note);
         x += view_pair(c, r, y, x, "note", text);

@@ -227,7 +227,7 @@ static void forks_tags_and_notes_are_drawn(void **state)
     expect(&d, "\u2514\u2500after step 5");
     expect(&d, "good paper");
     fixture_key(&d.panel, "home");
-    expect(&d, "note the turn");
+    expect(&d, "tags good paper note the turn");
     stop(&d);
 }
 
