@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 64, NEAR = 4 };
+/* A few rows are computed by the caller; many are shared among the threads, which have to wake
+ * first. */
+enum { FEW_ROWS = 16, ROWS_AT_ONCE = 64, FEW_KEYS = 512, NEAR = 4 };
 static const size_t none = SIZE_MAX;
 
 /* One query on its way through the scores. */
@@ -260,14 +262,18 @@ struct walk {
     size_t k0, nk;  /* the keys that are read */
     float *weights; /* [ROWS_AT_ONCE, nk] */
     size_t *before; /* [n_keys] or NULL */
+    int *column; /* [k1 - k0] the column of cells that a key of the window falls on; -1: left out */
 };
+
+/* Less than this adds nothing that a score of three digits would show. */
+static const float too_small = 1e-10f;
 
 static double entropy_of(const float *w, size_t n)
 {
     double sum = 0;
 
     for (size_t k = 0; k < n; k++) {
-        if (w[k] > 0) {
+        if (w[k] > too_small) {
             sum -= (double)(w[k] * log2f(w[k]));
         }
     }
@@ -297,18 +303,32 @@ static void score_row(struct walk *walk, size_t q, const float *w)
     }
 }
 
-/* Rows q, keys k0 .. onto the cells they fall on, the greatest weight kept. */
-static void pool_row(struct walk *walk, size_t q, const float *w)
+static void find_columns(struct walk *walk)
 {
     const struct attune_head_window *v = walk->window;
     size_t nk = v->k1 - v->k0;
+
+    for (size_t k = 0; k < nk; k++) {
+        bool out = walk->text->left_out && walk->text->left_out[v->k0 + k];
+
+        walk->column[k] = out ? -1 : (int)(k * (size_t)v->cols / nk);
+    }
+}
+
+/* A row onto the cells that its keys fall on, the greatest weight kept. */
+static void pool_row(struct walk *walk, size_t q, const float *w)
+{
+    const struct attune_head_window *v = walk->window;
+    size_t nk = v->k1 - v->k0, seen = walk->causal ? q + 1 : v->k1;
     float *cells = walk->cells + (q - v->q0) * (size_t)v->rows / (v->q1 - v->q0) * (size_t)v->cols;
 
-    for (size_t k = 0; k < nk && !(walk->causal && v->k0 + k > q); k++) {
-        float *cell = &cells[k * (size_t)v->cols / nk], x = w[v->k0 - walk->k0 + k];
+    seen = seen < v->k0 ? 0 : seen - v->k0 < nk ? seen - v->k0 : nk;
+    w += v->k0 - walk->k0;
+    for (size_t k = 0; k < seen; k++) {
+        int column = walk->column[k];
 
-        if (!(*cell >= x) && !(walk->text->left_out && walk->text->left_out[v->k0 + k])) {
-            *cell = x;
+        if (column >= 0 && !(cells[column] >= w[k])) {
+            cells[column] = w[k];
         }
     }
 }
@@ -318,10 +338,11 @@ static int walk_rows(struct walk *walk, struct attune_context *ctx,
 {
     const struct attune_head_window *v = walk->window;
     size_t q = walk->head ? 0 : v->q0, end = walk->head ? walk->shape.n_queries : v->q1;
+    size_t at_once = walk->nk <= FEW_KEYS ? FEW_ROWS : ROWS_AT_ONCE;
     int status = ATTUNE_OK;
 
     for (size_t n; q < end && status == ATTUNE_OK; q += n) {
-        n = end - q < ROWS_AT_ONCE ? end - q : ROWS_AT_ONCE;
+        n = end - q < at_once ? end - q : at_once;
         if (progress && atomic_load(&progress->cancel)) {
             return attune_error_set(err, ATTUNE_CANCELLED, 0, "cancelled");
         }
@@ -380,13 +401,17 @@ int attune_head_read(struct attune_head *head, float *cells, struct attune_conte
     if (head && walk.text->ids && window->kind != ATTUNE_STACK_CROSS) {
         walk.before = malloc(walk.shape.n_keys * sizeof *walk.before + 1);
     }
-    if (!walk.weights ||
+    walk.column = cells ? malloc((window->k1 - window->k0) * sizeof *walk.column) : NULL;
+    if (!walk.weights || (cells && !walk.column) ||
         (head && walk.text->ids && window->kind != ATTUNE_STACK_CROSS && !walk.before)) {
         status = attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
         goto out;
     }
     if (walk.before) {
         find_copies(walk.before, walk.text->ids, walk.shape.n_keys);
+    }
+    if (cells) {
+        find_columns(&walk);
     }
     if (head) {
         memset(head, 0, sizeof *head);
@@ -404,5 +429,6 @@ int attune_head_read(struct attune_head *head, float *cells, struct attune_conte
 out:
     free(walk.weights);
     free(walk.before);
+    free(walk.column);
     return status;
 }

@@ -256,6 +256,7 @@ bench_programs = \
 	%D%/bench/attention_bench \
 	%D%/bench/decode_bench \
 	%D%/bench/gemm_bench \
+	%D%/bench/heads_bench \
 	%D%/bench/knob_bench \
 	%D%/bench/tokenizer_bench \
 	%D%/bench/store_bench
@@ -271,6 +272,7 @@ CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_attention_bench_SOURCES = %D%/bench/attention_bench.c $(bench_sources)
 %C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
+%C%_bench_heads_bench_SOURCES = %D%/bench/heads_bench.c $(bench_sources)
 %C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
 %C%_bench_tokenizer_bench_SOURCES = %D%/bench/tokenizer_bench.c $(bench_sources)
 %C%_bench_store_bench_SOURCES = %D%/bench/store_bench.c $(bench_sources)
