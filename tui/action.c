@@ -69,14 +69,37 @@ static void do_cancel(struct app *app, const char *arg)
     }
 }
 
+/* Keys that come before the next frame go to a panel of the new screen. */
+static void take_focus(struct app *app, const struct screen *screen)
+{
+    const char *names[PLACES_MOST];
+    size_t n = screen->layout ? layout_panels(screen->layout, names, PLACES_MOST) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (app->focus && strcmp(names[i], app->focus->ops->name) == 0) {
+            return;
+        }
+    }
+    for (size_t i = 0; n > 0 && i < panel_count(); i++) {
+        if (strcmp(app->panels[i].ops->name, names[0]) == 0) {
+            app->focus = &app->panels[i];
+            app->next_is_command = false;
+        }
+    }
+}
+
 static void do_screen(struct app *app, const char *arg)
 {
-    if (!screens_find(&app->conf.screens, arg, app->canvas.rows, app->canvas.cols)) {
+    const struct screen *screen =
+        screens_find(&app->conf.screens, arg, app->canvas.rows, app->canvas.cols);
+
+    if (!screen) {
         bench_say(&app->bench, true, "%s: no such screen (F1 lists them)", arg[0] ? arg : "screen");
         return;
     }
     snprintf(app->screen, sizeof app->screen, "%s", arg);
     app->zoom = false;
+    take_focus(app, screen);
 }
 
 static void do_focus(struct app *app, const char *arg)

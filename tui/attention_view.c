@@ -276,7 +276,10 @@ static void draw_heading(const struct attention_picture *p, int y)
         x += attention_put_token(p, r, y, x, from || !cross,
                                  from || !cross ? p->row : p->view->request.k0,
                                  style_of(c, ROLE_SELECT));
-        canvas_print(c, r, y, x, dim, from ? ": what it looks at" : ": who looks at it");
+        canvas_print(c, r, y, x, dim, "%s",
+                     r.cols - x < 18 ? ""
+                     : from          ? ": what it looks at"
+                                     : ": who looks at it");
     }
 }
 

@@ -213,6 +213,69 @@ static void windows_keep_every_peak(void **state)
     free(expected);
 }
 
+/* What the screen draws comes through attune_head_read: a window of one token a cell is the
+ * reference's map of each kind, and what is masked there is 0 or not shown. */
+static void windows_of_every_kind_meet_the_references(void **state)
+{
+    static const char *const tensors[ATTUNE_STACK_COUNT] = {
+        "attentions", "encoder_attentions", "decoder_attentions", "cross_attentions"};
+    int seen[ATTUNE_STACK_COUNT] = {0};
+
+    for (const char *const *name = golden_stacks; *name; name++) {
+        struct golden g;
+        struct golden_input in;
+        struct attune_context_options options = {.n_threads = 1};
+        struct attune_context *ctx;
+
+        if (strncmp(*name, "hf/", 3) != 0 || !golden_open(&g, *name)) {
+            continue;
+        }
+        assert_true(golden_input(&in, &g, ""));
+        assert_int_equal(attune_context_new(&ctx, g.model, &options, NULL), ATTUNE_OK);
+        assert_int_equal(attune_context_sync(ctx, &in.input, NULL, NULL), ATTUNE_OK);
+        for (int kind = 0; kind < ATTUNE_STACK_COUNT; kind++) {
+            const struct attune_tensor *t = attune_tensors_find(g.file, tensors[kind]);
+            struct attune_attention_shape shape;
+            size_t map;
+            float *cells;
+
+            if (!t || attune_attention_shape(&shape, ctx, (enum attune_stack)kind, NULL) != 0) {
+                continue;
+            }
+            map = shape.n_queries * shape.n_keys;
+            assert_int_equal(t->n_bytes, (size_t)(shape.n_layers * shape.n_heads) * map * 4);
+            cells = new_block(map * sizeof *cells);
+            for (int i = 0; i < shape.n_layers * shape.n_heads; i++) {
+                const struct attune_head_window w = {(enum attune_stack)kind,
+                                                     i / shape.n_heads,
+                                                     i % shape.n_heads,
+                                                     0,
+                                                     shape.n_queries,
+                                                     0,
+                                                     shape.n_keys,
+                                                     (int)shape.n_queries,
+                                                     (int)shape.n_keys};
+                const float *expected = (const float *)t->data + (size_t)i * map;
+
+                assert_int_equal(attune_head_read(NULL, cells, ctx, &w, NULL, NULL, NULL),
+                                 ATTUNE_OK);
+                for (size_t k = 0; k < map; k++) {
+                    float got = isnan(cells[k]) ? 0 : cells[k];
+                    if (!(fabsf(got - expected[k]) <= 5e-5f)) {
+                        fail_msg("%s, %s, head %d of all, weight %zu: %.7g, should be %.7g", *name,
+                                 tensors[kind], i, k, (double)got, (double)expected[k]);
+                    }
+                }
+            }
+            free(cells);
+            seen[kind]++;
+        }
+        attune_context_free(ctx);
+        golden_close(&g);
+    }
+    assert_true(!seen[ATTUNE_STACK_CROSS] == !seen[ATTUNE_STACK_ENCODER]);
+}
+
 static void patterns_by_hand(void **state)
 {
     static const struct {
@@ -373,6 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_equal_a_naive_twin),
         cmocka_unit_test(windows_keep_every_peak),
+        cmocka_unit_test(windows_of_every_kind_meet_the_references),
         cmocka_unit_test(patterns_by_hand),
         cmocka_unit_test(tables_are_whole),
         cmocka_unit_test(separators_are_marks_and_specials),
