@@ -79,10 +79,11 @@ static int chain_text(char **out, const struct attune_chain *chain, struct attun
 }
 
 /* Begins the record. Its strings are borrowed from where they stand: only `created` is its own. */
-static int begin(struct attune_run *run, const struct attune_model *model,
+static int begin(struct attune_run *run, const struct attune_context *ctx,
                  const struct attune_chain *chain, const struct attune_run_options *options,
                  struct attune_error *err)
 {
+    const struct attune_model *model = attune_context_model(ctx);
     const struct attune_model_info *info = attune_model_info(model);
     const struct attune_tokenizer *tk = attune_model_tokenizer(model);
     struct text text = {0};
@@ -113,6 +114,10 @@ static int begin(struct attune_run *run, const struct attune_model *model,
     };
     int status = chain_text(&chained, chain, err);
 
+    if (info->kind == ATTUNE_SEQ2SEQ && !record.n_decoder) { /* what it began with by itself */
+        record.decoder_ids = (attune_token *)attune_context_tokens(ctx);
+        record.n_decoder = attune_context_length(ctx);
+    }
     if (status == ATTUNE_OK && options->prompt) {
         status = attune_prompt_to_json(&json, options->prompt, err);
     }
@@ -156,7 +161,7 @@ int attune_run_start(struct attune_run **out, struct attune_context *ctx,
         status = attune_generation_start(&run->gen, ctx, chain, &options->generate, err);
     }
     if (status == ATTUNE_OK && store) {
-        status = begin(run, attune_context_model(ctx), chain, options, err);
+        status = begin(run, ctx, chain, options, err);
     }
     if (status != ATTUNE_OK) {
         run->finished = true; /* nothing was begun */

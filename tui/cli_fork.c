@@ -128,6 +128,13 @@ int cli_fork_open(struct cli_fork *out, struct cli *cli, struct attune_store *st
     if (status == ATTUNE_OK) {
         status = cli_open_recorded(cli, &source->model, &out->origin, err);
     }
+    if (status == ATTUNE_OK && attune_model_info(source->model)->kind == ATTUNE_SEQ2SEQ &&
+        !out->origin.n_decoder) {
+        status = attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                  "run %lld does not say what its decoder began with: run it again "
+                                  "and fork that",
+                                  (long long)out->origin.id);
+    }
     if (status == ATTUNE_OK) {
         size_t done = out->kept + (out->token != ATTUNE_TOKEN_NONE);
 

@@ -27,7 +27,11 @@ static void print_token(struct cli *cli, const struct attune_step *step)
     if (step && (f = open_memstream(&text, &len))) {
         struct cli quiet = *cli;
 
-        snprintf(line, sizeof line, "\"%.*s\"", (int)step->n_bytes, step->bytes);
+        if (step->n_bytes) {
+            snprintf(line, sizeof line, "\"%.*s\"", (int)step->n_bytes, step->bytes);
+        } else { /* a control token, or a model without a tokenizer */
+            snprintf(line, sizeof line, "id %d", (int)step->id);
+        }
         quiet.out = f;
         cli_print_line(&quiet, line, strlen(line), WIDTH);
         fclose(f);

@@ -31,7 +31,7 @@ generate() { # generate SESSION SEED: what it printed is in SESSION.json
 steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
     s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
 
-echo "1..29"
+echo "1..35"
 generate story 7; ok "a run is saved" $?
 try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
     replay story --verify --json
@@ -62,6 +62,15 @@ try 1 '--fork wants RUN:STEP' run --fork 1
 try 2 '--token goes with --fork' run -p x --token 3
 steps=$("$ATTUNE_BIN" db stats --json | sed 's/.*"steps":\([0-9]*\),"nodes":\([0-9]*\).*/\1 \2/')
 [ "$steps" = "63 53" ]; ok "a fork that draws the same keeps no step twice: $steps" $?
+
+# Of an encoder-decoder it is the decoder's side that goes on.
+try 0 '"session":"two"' run -m "$ATTUNE_GOLDEN/hf/t5-gated-untied" --ids 5,6,7,8 -n 8 --seed 3 --ignore-eos \
+    --save two --json --db "$dir/two.db"
+try 0 '"prompt_ids":[5,6,7,8],"fork":{"run":1,"steps":4}' run --fork 1:4 --json --db "$dir/two.db"
+try 0 '"index":5' run --fork 1:4 --token 9 --json --db "$dir/two.db"
+try 0 '"steps":15,"identical":true' replay two --verify --json --db "$dir/two.db"
+try 0 '4 tokens, 4 aligned' diff 1 2 --db "$dir/two.db"
+try 0 '"inherited":5' show 3 --json --db "$dir/two.db"
 
 # The same name, other weights.
 cp "$ATTUNE_GOLDEN/gguf/llama-q8_0/model.gguf" "$model"
