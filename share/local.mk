@@ -52,6 +52,13 @@ dist_models_DATA = \
 	%D%/models/tiny-decoder.gguf \
 	%D%/models/tiny-decoder.md
 
+encoderdir = $(modelsdir)/tiny-encoder
+dist_encoder_DATA = \
+	%D%/models/tiny-encoder/README.md \
+	%D%/models/tiny-encoder/config.json \
+	%D%/models/tiny-encoder/model.safetensors \
+	%D%/models/tiny-encoder/tokenizer.json
+
 # How the models were made: shipped with the source, not installed.
 EXTRA_DIST += \
 	%D%/recipes/README.md \

@@ -35,6 +35,7 @@ check_PROGRAMS += \
 	%D%/engine/gemm_test \
 	%D%/engine/heads_test \
 	%D%/engine/task_test \
+	%D%/engine/tiny_encoder_test \
 	%D%/engine/task_text_test \
 	%D%/engine/kernel_test \
 	%D%/engine/team_test

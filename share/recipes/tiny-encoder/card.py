@@ -69,6 +69,7 @@ The command needs Python 3 with PyTorch and NumPy, goes on where it was \
 stopped, and leaves this directory beside its checkpoints.
 Another processor or library may round otherwise, so the weights come out \
 alike but not bit for bit the same.
+These very weights come from one such run, stopped and gone on with once.
 
 ## Figures
 
@@ -122,6 +123,8 @@ pieces: no facts beyond its word lists, and words outside its corpus mean \
 nothing to it.
 Sentences are short and plain and mostly tell what somebody did; long ones, \
 irony and abstract matters are beyond it.
+It has hardly learned the word pairs: as the capital of France it names any \
+capital.
 Who is a `he` and who a `she` is drawn at random for most people, but what \
 people and animals do follows the clichés of the generator.
 Next sentence mostly looks for the same people, pronouns and subject.

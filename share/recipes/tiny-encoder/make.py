@@ -31,7 +31,7 @@ import wordpiece  # noqa: E402
 SEED = 20240611
 VOCABULARY = 2048
 SAMPLE = 40000    # texts that the vocabulary is learnt from
-STEPS = 2600
+STEPS = 1600
 STAGES = ["vocab", "train", "export", "evaluate", "card"]
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"()-_+*/=<>&%$#@[]{}"
 
