@@ -175,7 +175,7 @@ int attune_task_pll(double *logp, struct attune_context *ctx,
     }
     for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
         logp[i] = NAN;
-        if (tokens->parts[i] == ATTUNE_TASK_ADDED) {
+        if (tokens->parts[i] == ATTUNE_TASK_ADDED || tokens->tokens.ids[i] == tokens->mask_id) {
             continue;
         }
         memcpy(masked.tokens.ids, tokens->tokens.ids, n * sizeof *masked.tokens.ids);

@@ -224,6 +224,10 @@ static int print(struct cli *cli, struct scores *s)
         s->sum += isnan(s->logprob[i]) ? 0 : s->logprob[i];
         s->n_scored += !isnan(s->logprob[i]);
     }
+    if (s->n_scored == 0) {
+        return cli_fail(
+            cli, &(struct attune_error){ATTUNE_ARGUMENT, 0, "the text holds no token to score"});
+    }
     nll = -s->sum / (double)s->n_scored;
     if (cli->json) {
         return print_json(cli, s, nll);

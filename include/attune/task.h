@@ -63,7 +63,7 @@ void attune_task_cut(struct attune_task_fill *out, const struct attune_model *mo
                      const struct attune_task_tokens *tokens, const attune_token *ids, size_t n);
 
 /* Pseudo-log-likelihood: log p of each token with it alone masked (Salazar et al., "Masked Language Model
- * Scoring", 2020), NaN for those that the template added and for padding. Their sum is the sentence's.
+ * Scoring", 2020), NaN for masks, padding and what the template added. Their sum is the sentence's.
  * A pass a token: progress is that of the pass under way, and the last pass stays in the context. */
 int attune_task_pll(double *logp /* [n] */, struct attune_context *ctx,
                     const struct attune_task_tokens *tokens, struct attune_progress *progress,

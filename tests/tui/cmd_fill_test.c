@@ -87,6 +87,26 @@ static void the_pseudo_likelihood_agrees_with_the_masks(void **state)
     folder_remove(&f);
 }
 
+/* A mask is no word: it stands in the way of the others, and has no score of its own. */
+static void a_mask_has_no_score(void **state)
+{
+    struct folder f;
+    struct verb_result r;
+
+    spoken_make(&f, "hf/bert-pretraining", SPOKEN_BERT, NULL);
+    CALL(&r, "score", "-m", f.path, "-p", "the [MASK] sat", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    assert_int_equal(verb_number(r.json, "n_scored"), 2);
+    assert_true(
+        json_is_null(json_object_get(json_array_get(verb_list(r.json, "tokens"), 2), "logprob")));
+    verb_done(&r);
+    CALL(&r, "score", "-m", f.path, "-p", "[MASK]");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.err, "no token to score"));
+    verb_done(&r);
+    folder_remove(&f);
+}
+
 static void sentinels_are_answered_with_spans(void **state)
 {
     struct folder f;
@@ -186,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mask_has_candidates_by_falling_p),
         cmocka_unit_test(the_pseudo_likelihood_agrees_with_the_masks),
+        cmocka_unit_test(a_mask_has_no_score),
         cmocka_unit_test(sentinels_are_answered_with_spans),
         cmocka_unit_test(the_table_ends_with_the_sentence),
         cmocka_unit_test(ids_name_their_own_places),
