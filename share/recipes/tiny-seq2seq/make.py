@@ -30,7 +30,7 @@ import verify  # noqa: E402
 SEED = 20240915
 VOCABULARY = 2048
 SAMPLE = 30000    # sentence pairs that the vocabulary is learnt from
-STEPS = 3200
+STEPS = 2000
 STAGES = ["vocab", "train", "export", "evaluate", "card"]
 
 
