@@ -59,6 +59,14 @@ dist_encoder_DATA = \
 	%D%/models/tiny-encoder/model.safetensors \
 	%D%/models/tiny-encoder/tokenizer.json
 
+seq2seqdir = $(modelsdir)/tiny-seq2seq
+dist_seq2seq_DATA = \
+	%D%/models/tiny-seq2seq/README.md \
+	%D%/models/tiny-seq2seq/config.json \
+	%D%/models/tiny-seq2seq/generation_config.json \
+	%D%/models/tiny-seq2seq/model.safetensors \
+	%D%/models/tiny-seq2seq/tokenizer.json
+
 # How the models were made: shipped with the source, not installed.
 EXTRA_DIST += \
 	%D%/recipes/README.md \

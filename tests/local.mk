@@ -236,6 +236,7 @@ endif
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
+dist_check_SCRIPTS += %D%/cli/translate.sh
 dist_check_SCRIPTS += %D%/docs.sh %D%/layers.sh %D%/headers.sh
 
 AM_TESTS_ENVIRONMENT = \

@@ -178,10 +178,19 @@ def determiners(model, tokenizer, seed, count):
     return {"rows": count, "share": good / count}
 
 
+# the right translations of what the documents show
+RIGHT = dict(zip(grammar.SHOWN, [
+    "Le chat a poursuivi la souris.", "Le garçon a vu le chien.",
+    "La fille a trouvé l'oiseau.", "Le cheval a suivi le cochon.",
+    "Le professeur a instruit l'élève avec le livre.",
+    "La vieille femme lit une lettre dans le jardin.",
+    "Les filles sont allées au marché hier.",
+    "Elle n'a pas vu le petit chat noir.",
+    "Les enfants jouent près de la rivière.",
+    "La sœur de mon ami est arrivée à la gare.",
+    "Est-ce que l'homme a un chien ?",
+    "Il y a deux chevaux blancs dans le champ."]))
 EXAMPLES = grammar.SHOWN + [
-    "My old friend is eating an apple.",
-    "The girls are happy because they found the key.",
-    "The queen did not give the flowers to the doctor.",
     "Le chat <extra_id_0> la souris.",
     "The cat <extra_id_0> the mouse <extra_id_1> the garden.",
     "Les petites <extra_id_0> sont arrivées à <extra_id_1>.",
