@@ -228,7 +228,7 @@ static void check_same(const struct attune_tokenizer *a, const struct attune_tok
 
         assert_int_equal(attune_tokenize(&x, a, s, len, &options, NULL), 0);
         assert_int_equal(attune_tokenize(&y, b, s, len, &options, NULL), 0);
-        if (x.n != y.n || memcmp(x.ids, y.ids, x.n * sizeof *x.ids) != 0) {
+        if (x.n != y.n || (x.n > 0 && memcmp(x.ids, y.ids, x.n * sizeof *x.ids) != 0)) {
             fail_msg("'%s' becomes other ids", s);
         }
     }
