@@ -203,6 +203,7 @@ void family_shape(struct recipe *out, struct settings *cfg, const struct checkpo
         .logit_scale = 1,
         .rotary_scale = 1,
         .decoder_start = ATTUNE_TOKEN_NONE,
+        .never = ATTUNE_TOKEN_NONE,
     };
     out->d_model = settings_int(cfg, keys->d_model, SETTINGS_WANTED, 1, MAX_WIDTH);
     out->d_embedding = out->d_model;

@@ -21,6 +21,7 @@ static void configure(struct recipe *out, struct settings *cfg, const struct che
     out->position = POSITION_SINUSOIDAL;
     out->position_offset = 0;
     out->activation = family_activation(cfg, "activation_function", "swish");
+    out->never = settings_int(cfg, "pad_token_id", ATTUNE_TOKEN_NONE, 0, out->n_vocab - 1);
     out->decoder_start = settings_int(cfg, "decoder_start_token_id pad_token_id", SETTINGS_WANTED,
                                       0, out->n_vocab - 1);
 }

@@ -8,6 +8,7 @@
  * pass. */
 #include <config.h>
 
+#include "engine/model.h"
 #include "stops.h"
 
 #include <attune/digest.h>
@@ -188,6 +189,7 @@ static void describe(struct attune_step *step, const struct attune_trace *trace,
 static int evaluate(struct attune_generation *gen, struct attune_progress *progress,
                     struct attune_error *err)
 {
+    attune_token never = gen->model->recipe.never;
     int status = ATTUNE_OK;
 
     if (gen->pending != ATTUNE_TOKEN_NONE) {
@@ -197,8 +199,12 @@ static int evaluate(struct attune_generation *gen, struct attune_progress *progr
         }
         gen->pending = ATTUNE_TOKEN_NONE;
     }
-    return attune_context_logits(gen->ctx, attune_context_length(gen->ctx) - 1, 1, gen->logits,
-                                 err);
+    status =
+        attune_context_logits(gen->ctx, attune_context_length(gen->ctx) - 1, 1, gen->logits, err);
+    if (status == ATTUNE_OK && never != ATTUNE_TOKEN_NONE) {
+        gen->logits[never] = -INFINITY;
+    }
+    return status;
 }
 
 static bool is_end(const struct attune_generation *gen, attune_token id)

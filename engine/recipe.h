@@ -130,6 +130,7 @@ struct recipe {
     struct stack main;          /* what the outputs read: the only stack, or the decoder of two */
     struct stack encoder;       /* what cross-attention reads; n_layers 0: there is none */
     attune_token decoder_start; /* what a decoder with an encoder begins with */
+    attune_token never;         /* is not generated (MarianMT's padding), or ATTUNE_TOKEN_NONE */
 };
 
 #endif
