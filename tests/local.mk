@@ -208,6 +208,7 @@ EXTRA_DIST += \
 	%D%/screens/tag.test \
 	%D%/screens/compare.test \
 	%D%/screens/seq2seq.test \
+	%D%/screens/models.test \
 	%D%/screens/marian.test \
 	%D%/screens/typing.test
 

@@ -203,6 +203,13 @@ void app_complete(void *user, const char *line, struct line_words *words)
         add_params(words);
     } else if (strcmp(word, "model") == 0 || strcmp(word, "card") == 0) {
         add_library(words, "models");
+        line_add_word(words, "next");
+    } else if (strcmp(word, "task") == 0) {
+        for (int i = 0; i < TASK_COUNT; i++) {
+            if (app->bench.model && task_fits((enum task_name)i, app->bench.model)) {
+                line_add_word(words, task_at((enum task_name)i)->name);
+            }
+        }
     } else if (strcmp(word, "example") == 0) {
         add_library(words, "prompts/examples");
     } else if (strcmp(word, "template") == 0) {

@@ -85,6 +85,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/task.h \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
+	%D%/workbench_knob.c \
+	%D%/workbench_side.c \
 	%D%/workbench_task.c \
 	%D%/worker.c \
 	%D%/worker.h
@@ -138,6 +140,8 @@ libtui_a_SOURCES += \
 	%D%/flow.c \
 	%D%/flow.h \
 	%D%/panel.c \
+	%D%/prompt_act.c \
+	%D%/prompt_act.h \
 	%D%/prompt_view.c \
 	%D%/prompt_view.h \
 	%D%/strip.c \

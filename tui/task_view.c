@@ -117,6 +117,18 @@ static void draw_tag(struct task_view *v, struct canvas *c, struct rect r)
 
 /* ---- a question ---- */
 
+/* The largest probability of a start or an end: it fills its bar. */
+static double most_of(const struct task_answer *a, bool end)
+{
+    const float *p = a->p + (end ? a->width : 0); /* [width] */
+    double most = 0;
+
+    for (size_t i = 0; i < a->width; i++) {
+        most = (double)p[i] > most ? (double)p[i] : most;
+    }
+    return most;
+}
+
 /* A row a token of the context, and one for "no answer": where does the answer start, where does it
  * end? */
 static void draw_question(struct task_view *v, struct canvas *c, struct rect r)
@@ -126,12 +138,17 @@ static void draw_question(struct task_view *v, struct canvas *c, struct rect r)
     size_t n = a->n_pair + 1, cursor = 0;
     int token = r.cols >= 60 ? 16 : 11, bar = (r.cols - token) / 2 - 9;
     struct style dim = style_of(c, ROLE_DIM);
+    double most[2];
 
     if (b->token_cursor >= a->pair_first && b->token_cursor < a->pair_first + a->n_pair) {
         cursor = b->token_cursor - a->pair_first + 1;
     }
-    canvas_print(c, r, 0, token + 1, dim, "starts here");
-    canvas_print(c, r, 0, token + 1 + bar + 9, dim, "ends here");
+    for (int end = 0; end < 2; end++) {
+        most[end] = most_of(a, end != 0);
+        canvas_print(c, r, 0, token + 1 + end * (bar + 9), dim,
+                     bar < 12 ? "%s here" : "%s here, full %.2f", end ? "ends" : "starts",
+                     most[end]);
+    }
     v->top = view_scroll(v->top, cursor, n, r.rows - 1);
     for (size_t i = v->top; i < n && (int)(i - v->top) + 1 < r.rows; i++) {
         size_t at = i == 0 ? 0 : a->pair_first + i - 1;
@@ -153,7 +170,8 @@ static void draw_question(struct task_view *v, struct canvas *c, struct rect r)
         for (int end = 0; end < 2; end++, x += bar + 9) {
             double p = (double)a->p[(size_t)end * a->width + at];
 
-            canvas_bar(c, r, y, x, bar, p, style_of(c, end ? ROLE_BAR_RAW : ROLE_BAR_FINAL));
+            canvas_bar(c, r, y, x, bar, most[end] > 0 ? p / most[end] : 0,
+                       style_of(c, end ? ROLE_BAR_RAW : ROLE_BAR_FINAL));
             canvas_print(c, r, y, x + bar + 1, style_of(c, ROLE_VALUE), "%s", view_p(number, p));
         }
     }

@@ -233,19 +233,36 @@ static void say_question(struct task_view *v, struct canvas *c, struct rect r)
 
 /* ---- labels of tokens ---- */
 
-/* The same name gives the same look: B-PER and I-PER are one. */
-static struct style label_style(const struct canvas *c, const char *label)
+/* "B-PER" and "I-PER" are both PER. */
+static const char *name_of(const char *label)
 {
-    static const enum role looks[] = {ROLE_QUERY, ROLE_SHOT,    ROLE_TASK,
-                                      ROLE_WARN,  ROLE_SPECIAL, ROLE_ACCENT};
-    const char *name = label[0] && label[1] == '-' ? label + 2 : label;
-    unsigned sum = 0;
+    return label[0] && label[1] == '-' ? label + 2 : label;
+}
 
-    for (const char *at = name; *at; at++) {
-        sum = sum * 31 + (unsigned char)*at;
+static bool is_outside(const char *label)
+{
+    return !label || strcmp(label, "O") == 0;
+}
+
+/* Looks go round in the order in which the model names its labels. */
+static struct style label_style(const struct canvas *c, const struct attune_model *model,
+                                const char *label)
+{
+    static const enum role looks[] = {ROLE_GOOD, ROLE_SPECIAL, ROLE_SHOT, ROLE_WARN, ROLE_ACCENT};
+    const char *other, *last = "";
+    size_t n = 0;
+
+    if (is_outside(label)) {
+        return style_of(c, ROLE_TEXT);
     }
-    return strcmp(name, "O") == 0 ? style_of(c, ROLE_TEXT)
-                                  : style_of(c, looks[sum % (sizeof looks / sizeof *looks)]);
+    for (int i = 0; (other = attune_model_label(model, i)); i++) {
+        if (strcmp(name_of(other), name_of(label)) == 0) {
+            break;
+        }
+        n += !is_outside(other) && strcmp(name_of(other), last) != 0;
+        last = name_of(other);
+    }
+    return style_of(c, looks[n % (sizeof looks / sizeof *looks)]);
 }
 
 static int best_label(const struct task_answer *a, size_t token)
@@ -259,16 +276,38 @@ static int best_label(const struct task_answer *a, size_t token)
     return (int)best;
 }
 
+/* "PER 2  LOC 1": how many words of each name there are. */
+static void draw_legend(const struct workbench *b, struct canvas *c, struct rect r, int y)
+{
+    const char *label, *last = "";
+    int x = 0;
+
+    for (int i = 0; (label = attune_model_label(b->model, i)); i++) {
+        size_t n = 0;
+
+        if (is_outside(label) || strcmp(name_of(label), last) == 0) {
+            continue;
+        }
+        last = name_of(label);
+        for (size_t k = 0; k < b->answer.rows && k < b->tokens.n; k++) {
+            const char *own = attune_model_label(b->model, best_label(&b->answer, k));
+            n += !b->tokens.special[k] && own && strcmp(name_of(own), last) == 0;
+        }
+        x += canvas_print(c, r, y, x, label_style(c, b->model, label), "%s", last);
+        x += canvas_print(c, r, y, x, style_of(c, ROLE_DIM), " %zu  ", n);
+    }
+}
+
 /* Two rows a line: the words, and under each what it is. */
 static void say_tag(struct task_view *v, struct canvas *c, struct rect r)
 {
     const struct workbench *b = v->bench;
-    int y = 0, x = 0;
+    int y = 0, x = 0, foot = r.rows >= 5;
 
-    for (size_t i = 0; i < b->answer.rows && i < b->tokens.n && y + 1 < r.rows; i++) {
+    for (size_t i = 0; i < b->answer.rows && i < b->tokens.n && y + 1 < r.rows - foot; i++) {
         const char *label = attune_model_label(b->model, best_label(&b->answer, i));
         size_t from = b->tokens.start[i], len = b->tokens.end[i] - from;
-        bool is_other = !label || strcmp(label, "O") == 0;
+        bool is_other = is_outside(label);
         bool apart = i > 0 && from > b->tokens.end[i - 1];
         int columns, word;
         struct style s;
@@ -284,14 +323,17 @@ static void say_tag(struct task_view *v, struct canvas *c, struct rect r)
             y += 2 + (r.rows > 8);
             x = 0;
         }
-        s = label_style(c, label ? label : "O");
+        s = label_style(c, b->model, label);
         s.attrs |= is_other ? 0 : ATTR_BOLD;
         canvas_text(c, r, y, x, b->text.text + from, len,
                     i == b->token_cursor ? style_of(c, ROLE_SELECT) : s);
         if (!is_other) {
-            canvas_text(c, r, y + 1, x, label, strlen(label), label_style(c, label));
+            canvas_text(c, r, y + 1, x, label, strlen(label), label_style(c, b->model, label));
         }
         x += columns;
+    }
+    if (foot) {
+        draw_legend(b, c, r, r.rows - 1);
     }
 }
 
@@ -305,11 +347,11 @@ static void say_compare(struct task_view *v, struct canvas *c, struct rect r)
 
     if (a->has_word) {
         y += view_sentence(c, r, y, style_of(c, ROLE_TEXT),
-                           "\u201c%.60s\u201d: cosine %.3f where it enters, %.3f where it leaves.",
-                           word, (double)a->p[0], (double)a->p[a->width - 1]);
+                           "\"%.60s\": cosine %.3f where it enters, %.3f where it leaves.", word,
+                           (double)a->p[0], (double)a->p[a->width - 1]);
     } else {
         y += view_sentence(c, r, y, style_of(c, ROLE_WARN),
-                           word[0] ? "\u201c%.60s\u201d does not stand in both texts."
+                           word[0] ? "\"%.60s\" does not stand in both texts."
                                    : "%sWrite a word that stands in both texts.",
                            word);
     }

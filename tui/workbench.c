@@ -14,8 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { FIRST_MAX_TOKENS = 128, TOKENS_A_TICK = 8 };
-
 int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err)
 {
     int status;
@@ -126,7 +124,7 @@ void bench_say(struct workbench *b, bool is_error, const char *format, ...)
     b->frame++;
 }
 
-static int fail(struct workbench *b, const struct attune_error *err)
+int bench_fail(struct workbench *b, const struct attune_error *err)
 {
     bench_say(b, true, "%s", err->text);
     return err->status;
@@ -157,7 +155,7 @@ void bench_prompt_changed(struct workbench *b)
         job->place = b->token_cursor;
     }
     if (job && attune_prompt_copy(&job->prompt, &b->prompt, &err) != ATTUNE_OK) {
-        fail(b, &err);
+        bench_fail(b, &err);
         job_free(job);
         job = NULL;
     }
@@ -172,192 +170,11 @@ int bench_load_example(struct workbench *b, const char *name)
     struct attune_error err;
 
     if (attune_prompt_load(&prompt, name, &err) != ATTUNE_OK) {
-        return fail(b, &err);
+        return bench_fail(b, &err);
     }
     bench_take_prompt(b, &prompt);
     bench_prompt_changed(b);
     return ATTUNE_OK;
-}
-
-/* The tokens in front of the distribution that is shown; of an encoder-decoder the decoder's. */
-static int history(const struct workbench *b, attune_token **out, size_t *n)
-{
-    struct bench_span side = bench_side(b, ATTUNE_STACK_DECODER, true);
-
-    *n = side.n;
-    *out = malloc((*n + 1) * sizeof **out);
-    if (!*out) {
-        return ATTUNE_MEMORY;
-    }
-    for (size_t i = 0; i < side.n; i++) {
-        (*out)[i] = bench_token_at(b, side.first + i);
-    }
-    return ATTUNE_OK;
-}
-
-void bench_apply_chain(struct workbench *b)
-{
-    attune_token *ids;
-    size_t n;
-    struct timespec from, to;
-
-    b->frame++;
-    if (!b->evaluated || history(b, &ids, &n) != ATTUNE_OK) {
-        return;
-    }
-    n = task_generates(b->task) ? n : 0; /* a position to fill repeats nothing */
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    attune_chain_apply(&b->trace, b->chain, b->logits, ids, n);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    b->trace_ms =
-        (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
-    free(ids);
-}
-
-int bench_set_param(struct workbench *b, const char *param, double value)
-{
-    struct attune_error err;
-
-    if (strcmp(param, "max_tokens") == 0 || strcmp(param, "seed") == 0) {
-        if (!(value >= 0 && value <= 9007199254740992.0)) {
-            bench_say(b, true, "%s %g: wants a whole number from 0 on", param, value);
-            return ATTUNE_ARGUMENT;
-        }
-        if (param[0] == 'm') {
-            b->max_tokens = (size_t)value;
-        } else {
-            b->seed = (uint64_t)value;
-            b->seed_is_fixed = true;
-        }
-        b->frame++;
-        return ATTUNE_OK;
-    }
-    if (attune_chain_set(b->chain, param, value, &err) != ATTUNE_OK) {
-        return fail(b, &err);
-    }
-    bench_apply_chain(b);
-    return ATTUNE_OK;
-}
-
-void bench_set_seed(struct workbench *b, uint64_t seed)
-{
-    b->seed = seed & INT64_MAX;
-    b->seed_is_fixed = true;
-    b->frame++;
-}
-
-/* The value a number of ticks away, inside the range. A negative step multiplies: 40 becomes 48,
- * not 41. */
-static double ticked(const struct attune_param *p, double value, int ticks)
-{
-    double next = value;
-
-    for (int i = 0; i < abs(ticks); i++) {
-        double before = next;
-
-        if (p->step < 0) {
-            next = before == 0 ? (ticks > 0 ? 1 : 0)
-                   : ticks > 0 ? before * -p->step
-                               : before / -p->step;
-        } else {
-            next = before + (ticks > 0 ? p->step : -p->step);
-        }
-        if (p->integer) {
-            next = ticks > 0 ? fmax(round(next), before + 1) : fmin(round(next), before - 1);
-        }
-    }
-    if (p->step > 0 && !p->integer) {
-        next = round(next / p->step) * p->step; /* ticks meet the same values on the way back */
-    }
-    return fmin(fmax(next, p->min), p->max);
-}
-
-int bench_tick(struct workbench *b, const char *param, int ticks)
-{
-    const struct attune_param *p;
-
-    if (strcmp(param, "max_tokens") == 0) {
-        double value = (double)b->max_tokens + (double)ticks * TOKENS_A_TICK;
-
-        return bench_set_param(b, param, value < 0 ? 0 : value);
-    }
-    if (strcmp(param, "seed") == 0) {
-        uint64_t by = ticks < 0 ? (uint64_t) - (int64_t)ticks : (uint64_t)ticks;
-
-        if (ticks < 0) {
-            by = b->seed > by ? b->seed - by : 0;
-        } else {
-            by = b->seed < INT64_MAX - by ? b->seed + by : INT64_MAX;
-        }
-        bench_set_seed(b, by);
-        return ATTUNE_OK;
-    }
-    p = attune_param_find(param);
-    if (!p) {
-        bench_say(b, true, "%s: no such knob", param);
-        return ATTUNE_NOT_FOUND;
-    }
-    return bench_set_param(b, param, ticked(p, attune_chain_get(b->chain, param), ticks));
-}
-
-int bench_set_order(struct workbench *b, const char *order)
-{
-    struct attune_error err;
-
-    if (attune_chain_order(b->chain, order, &err) != ATTUNE_OK) {
-        return fail(b, &err);
-    }
-    bench_apply_chain(b);
-    return ATTUNE_OK;
-}
-
-int bench_set_chain(struct workbench *b, const char *text)
-{
-    struct attune_error err;
-    struct attune_chain *chain;
-
-    if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
-        return fail(b, &err);
-    }
-    attune_chain_free(b->chain);
-    b->chain = chain;
-    bench_apply_chain(b);
-    return ATTUNE_OK;
-}
-
-int bench_set_bias(struct workbench *b, attune_token id, float bias)
-{
-    struct attune_error err;
-
-    if (id < 0 || (b->trace.n_vocab && (size_t)id >= b->trace.n_vocab)) {
-        bench_say(b, true, "bias: there is no token %d (ids go from 0 to %zu)", (int)id,
-                  b->trace.n_vocab - 1);
-        return ATTUNE_ARGUMENT;
-    }
-    if (attune_chain_bias(b->chain, id, bias, &err) != ATTUNE_OK) {
-        return fail(b, &err);
-    }
-    bench_apply_chain(b);
-    return ATTUNE_OK;
-}
-
-void bench_reset_param(struct workbench *b, const char *param)
-{
-    const struct attune_param *p;
-
-    if (!param || strcmp(param, "max_tokens") == 0) {
-        b->max_tokens = FIRST_MAX_TOKENS;
-    }
-    if (!param || strcmp(param, "seed") == 0) {
-        b->seed_is_fixed = false;
-    }
-    for (size_t i = 0; i < attune_param_count(); i++) {
-        p = attune_param_at(i);
-        if (!param || strcmp(param, p->name) == 0) {
-            attune_chain_set(b->chain, p->name, p->off, NULL);
-        }
-    }
-    bench_apply_chain(b);
 }
 
 void bench_request_attention(struct workbench *b, const struct attention_request *request)
@@ -389,10 +206,10 @@ static bool give_input(const struct workbench *b, struct job *job)
     size_t n = bench_n_encoder(b);
 
     if (n == 0) {
-        return history(b, &job->ids, &job->n) == ATTUNE_OK && give_segments(b, job);
+        return bench_history(b, &job->ids, &job->n) == ATTUNE_OK && give_segments(b, job);
     }
     job->ids = malloc(n * sizeof *job->ids);
-    if (!job->ids || history(b, &job->decoder_ids, &job->n_decoder) != ATTUNE_OK) {
+    if (!job->ids || bench_history(b, &job->decoder_ids, &job->n_decoder) != ATTUNE_OK) {
         return false;
     }
     for (job->n = 0; job->n < n; job->n++) {
@@ -544,7 +361,7 @@ int bench_run(struct workbench *b)
     }
     if (status != ATTUNE_OK) {
         job_free(job);
-        return job ? fail(b, &err) : status;
+        return job ? bench_fail(b, &err) : status;
     }
     if (!b->seed_is_fixed) {
         b->seed = attune_rng_seed();
@@ -628,80 +445,9 @@ void bench_load_model(struct workbench *b, const char *path_or_name)
 
     if (attune_library_find(&path, "models", path_or_name, &err) != ATTUNE_OK) {
         b->state = b->model ? BENCH_IDLE : BENCH_FAILED;
-        fail(b, &err);
+        bench_fail(b, &err);
         return;
     }
     post_named(b, JOB_load, path, 0, false);
     free(path);
-}
-
-/* Does the model read two sides? Of a replayed run its record says it. */
-static bool has_two_sides(const struct workbench *b)
-{
-    return b->replayed ? b->record.n_decoder > 0
-                       : b->model && attune_model_info(b->model)->kind == ATTUNE_SEQ2SEQ;
-}
-
-static size_t n_read(const struct workbench *b)
-{
-    return b->replayed ? b->record.n_prompt : b->tokens.n;
-}
-
-size_t bench_n_encoder(const struct workbench *b)
-{
-    return has_two_sides(b) ? n_read(b) : 0;
-}
-
-size_t bench_n_prompt(const struct workbench *b)
-{
-    return n_read(b) + (b->replayed ? b->record.n_decoder : has_two_sides(b) && b->tokens.n > 0);
-}
-
-size_t bench_n_tokens(const struct workbench *b)
-{
-    return bench_n_prompt(b) + b->n_steps;
-}
-
-struct bench_span bench_side(const struct workbench *b, enum attune_stack kind, bool queries)
-{
-    size_t encoder = bench_n_encoder(b),
-           n = bench_n_prompt(b) + (b->shown_step > 0 ? (size_t)b->shown_step : 0);
-
-    if (encoder > 0 && (kind == ATTUNE_STACK_ENCODER || (kind == ATTUNE_STACK_CROSS && !queries))) {
-        return (struct bench_span){0, encoder};
-    }
-    return (struct bench_span){encoder, n - encoder};
-}
-
-attune_token bench_token_at(const struct workbench *b, size_t i)
-{
-    size_t read = n_read(b), n_prompt = bench_n_prompt(b);
-
-    if (i < read) {
-        return b->replayed ? b->record.prompt_ids[i] : b->tokens.ids[i];
-    }
-    if (i < n_prompt) {
-        return b->replayed ? b->record.decoder_ids[i - read]
-                           : attune_model_info(b->model)->decoder_start;
-    }
-    return i - n_prompt < b->n_steps ? b->steps[i - n_prompt].id : ATTUNE_TOKEN_NONE;
-}
-
-size_t bench_token_bytes(const struct workbench *b, size_t i, char *out, size_t capacity)
-{
-    size_t n_prompt = bench_n_prompt(b), n;
-    const struct attune_step *step;
-
-    if (i >= n_prompt &&
-        i - n_prompt < b->n_steps) { /* a step brings its bytes, with or without the model */
-        step = &b->steps[i - n_prompt];
-        n = step->n_bytes < capacity ? step->n_bytes : capacity;
-        memcpy(out, step->bytes, n);
-        return step->n_bytes;
-    }
-    if (!b->model || !attune_model_tokenizer(b->model)) {
-        return 0;
-    }
-    return attune_token_bytes(attune_model_tokenizer(b->model), bench_token_at(b, i), out,
-                              capacity);
 }

@@ -364,8 +364,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_listed] = take_listed,       [EVENT_recorded] = take_recorded,
         [EVENT_verified] = take_verified,   [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
-        [EVENT_score] = take_score,
-        [EVENT_answer] = take_answer,
+        [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

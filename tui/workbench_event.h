@@ -4,6 +4,8 @@
 
 #include "workbench.h"
 
+enum { FIRST_MAX_TOKENS = 128 };
+
 /* Moves out of the event what the workbench keeps; the caller frees the rest. */
 void bench_take_event(struct workbench *b, struct event *event);
 /* A prompt from elsewhere into the composer; of one with shots and a template only the query's text
@@ -11,6 +13,11 @@ void bench_take_event(struct workbench *b, struct event *event);
 void bench_take_prompt(struct workbench *b, struct attune_prompt *prompt);
 /* What running means where nothing is written. */
 int bench_use_answer(struct workbench *b);
+/* Says the error; returns its status. */
+int bench_fail(struct workbench *b, const struct attune_error *err);
+/* The tokens in front of the distribution that is shown; of an encoder-decoder the decoder's. *out:
+ * free(). */
+int bench_history(const struct workbench *b, attune_token **out, size_t *n);
 /* The chain over the logits that are shown, again. */
 void bench_apply_chain(struct workbench *b);
 

@@ -189,6 +189,17 @@ static void do_env(struct script *s, char *arg)
     free(value);
 }
 
+static void make_folders(char *path, size_t from)
+{
+    for (char *at = path + from; *at; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            mkdir(path, 0700);
+            *at = '/';
+        }
+    }
+}
+
 /* A checkpoint and a tokenizer of $GOLDEN as one model: $HOME/NAME. */
 static void do_model(struct script *s, char *arg)
 {
@@ -197,8 +208,8 @@ static void do_model(struct script *s, char *arg)
     char name[64], checkpoint[64], tokenizer[64], from[512], to[512];
 
     assert_int_equal(sscanf(arg, "%63s %63s %63s", name, checkpoint, tokenizer), 3);
-    snprintf(to, sizeof to, "%s/%s", s->home, name);
-    assert_int_equal(mkdir(to, 0700), 0);
+    snprintf(to, sizeof to, "%s/%s/", s->home, name);
+    make_folders(to, strlen(s->home) + 1);
     for (size_t i = 0; i < 3; i++) {
         if (i < 2) {
             snprintf(from, sizeof from, "%s/%s/%s", golden, checkpoint, parts[i]);
@@ -435,13 +446,7 @@ static void write_lines(struct script *s, const char *name, char **next)
     FILE *f;
 
     snprintf(path, sizeof path, "%s/%s", s->home, name);
-    for (char *at = path + strlen(s->home) + 1; *at; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            mkdir(path, 0700);
-            *at = '/';
-        }
-    }
+    make_folders(path, strlen(s->home) + 1);
     f = fopen(path, "w");
     assert_non_null(f);
     while (**next == '|') {

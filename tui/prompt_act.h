@@ -1,0 +1,32 @@
+/* The composer's state, and its actions. Between panel_prompt.c, which has the keys, and
+ * prompt_act.c. */
+#ifndef ATTUNE_TUI_PROMPT_ACT_H
+#define ATTUNE_TUI_PROMPT_ACT_H
+
+#include "compose.h"
+#include "panel.h"
+#include "prompt_view.h"
+
+struct prompt_state { /* a history for each task: undo does not lead from one into another */
+    struct compose composes[TASK_COUNT], *compose;
+    enum task_name task; /* whose fields are shown */
+    struct prompt_place at;
+    int goal;    /* column that Up and Down keep to; -1: where the cursor is */
+    size_t top;  /* first row shown */
+    int columns; /* of the last draw: Up and Down move over the same rows that are seen */
+    int rows;
+};
+
+/* The field under the cursor. */
+struct edit *prompt_field(const struct prompt_state *s);
+/* What changed elsewhere, from the workbench; what was changed here, into it. */
+void prompt_take(struct panel *panel);
+bool prompt_put(struct panel *panel);
+bool prompt_insert(struct panel *panel, const char *text, size_t len, bool paste);
+bool prompt_to_block(struct prompt_state *s, bool forward);
+bool prompt_fail(struct panel *panel, const char *text); /* says it: always true */
+
+/* False: no action of the composer. */
+bool prompt_act(struct panel *panel, const char *action, const char *arg);
+
+#endif
