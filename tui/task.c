@@ -160,7 +160,10 @@ bool task_takes(enum task_name name, const char *action)
                                            "shot_up",    "shot_down",    "template",
                                            "load_shots", "block_switch", NULL};
 
-    return tasks[name].shots ? strcmp(action, "mask") != 0 : !is_among(action, of_shots);
+    if (strcmp(action, "mask") == 0) {
+        return name == TASK_fill || name == TASK_prefix;
+    }
+    return tasks[name].shots || !is_among(action, of_shots);
 }
 
 bool task_shows(enum task_name name, enum attune_block_kind kind, bool answer)
