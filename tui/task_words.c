@@ -34,13 +34,15 @@ static char *filled_text(const struct workbench *b, struct run *runs, size_t *n_
         size_t to = i < a->n_gaps ? b->tokens.start[at] : b->text.len, n;
         const char *token = bytes;
 
+        to = to < from ? from : to; /* an older answer over newer tokens: only until the next */
+
         runs[(*n_runs)++] = (struct run){len, len + to - from, false};
         memcpy(out + len, b->text.text + from, to - from);
         len += to - from;
         if (i == a->n_gaps) {
             break;
         }
-        from = b->tokens.end[at];
+        from = b->tokens.end[at] > from ? b->tokens.end[at] : from;
         n = a->gaps[i].n ? view_id_bytes(b, a->gaps[i].top[0].id, bytes, &special) : 0;
         if (n > 0 && bytes[0] == ' ' && (len == 0 || out[len - 1] == ' ')) {
             token++; /* the space is there already */
@@ -220,7 +222,7 @@ static void say_question(struct task_view *v, struct canvas *c, struct rect r)
         struct rect cell = view_cell(r, y, 9, r.cols - 9);
         char text[TEXT_MOST];
 
-        snprintf(text, sizeof text, "%.*s", (int)(to - from), b->text.text + from);
+        snprintf(text, sizeof text, "%.*s", to > from ? (int)(to - from) : 0, b->text.text + from);
         canvas_print(c, r, y, 0, style_of(c, ROLE_VALUE), "%8s", view_p(number, a->spans[i].score));
         view_clip(c, cell, 0, 0, style_of(c, i == 0 ? ROLE_OUTPUT : ROLE_TEXT), text);
     }

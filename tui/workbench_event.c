@@ -59,12 +59,20 @@ static void take_idle(struct workbench *b, struct event *event)
     b->state = b->model ? BENCH_IDLE : BENCH_FAILED;
 }
 
+static void forget_answer(struct workbench *b)
+{
+    free(b->answer.p);
+    free(b->answer.gaps);
+    memset(&b->answer, 0, sizeof b->answer);
+}
+
 static void take_loaded(struct workbench *b, struct event *event)
 {
     struct attune_error err;
     struct attune_model *old = b->model;
 
     forget_run(b);
+    forget_answer(b);
     attune_tokens_done(&b->tokens);
     memset(&b->tokens, 0, sizeof b->tokens);
     attune_trace_done(&b->trace);
@@ -214,8 +222,7 @@ static void take_score(struct workbench *b, struct event *event)
 
 static void take_answer(struct workbench *b, struct event *event)
 {
-    free(b->answer.p);
-    free(b->answer.gaps);
+    forget_answer(b);
     b->answer = event->answer;
     b->answer.revision = event->revision;
     memset(&event->answer, 0, sizeof event->answer);
