@@ -34,6 +34,7 @@ struct attune_generation {
     size_t max_piece;
     size_t made;
     attune_token pending; /* drawn, not in the context yet */
+    bool begins;          /* nothing stands before the text, and nothing of it is there yet */
     enum attune_stop stop;
 };
 
@@ -138,6 +139,8 @@ int attune_generation_start(struct attune_generation **out, struct attune_contex
     gen->n_vocab = (size_t)attune_model_info(gen->model)->n_vocab;
     gen->options = *options;
     gen->pending = ATTUNE_TOKEN_NONE;
+    gen->begins =
+        attune_model_info(gen->model)->kind == ATTUNE_SEQ2SEQ && attune_context_length(ctx) == 1;
     status = prepare(gen, err);
     gen->options.stops = NULL; /* copied by now */
     if (status != ATTUNE_OK) {
@@ -212,6 +215,27 @@ static bool is_end(const struct attune_generation *gen, attune_token id)
     return !gen->options.ignore_end && attune_model_is_end(gen->model, id);
 }
 
+/* The token's bytes into gen->piece. A text that begins here, as that of an encoder-decoder does,
+ * begins as the tokenizer has it: without the space that a word has after another. */
+static size_t bytes_of(struct attune_generation *gen, attune_token id)
+{
+    size_t len = attune_token_bytes(gen->tk, id, gen->piece, gen->max_piece), alone_len;
+    char *alone;
+
+    if (!gen->begins || len == 0 || attune_token_kind(gen->tk, id) == ATTUNE_TOKEN_SPECIAL) {
+        return len;
+    }
+    gen->begins = false;
+    if (attune_detokenize(&alone, &alone_len, gen->tk, &id, 1, false, false, NULL) == ATTUNE_OK) {
+        if (alone_len < len) {
+            memcpy(gen->piece, alone, alone_len);
+            len = alone_len;
+        }
+        free(alone);
+    }
+    return len;
+}
+
 /* Adds the token to the text; true if that completed a stop. The text is what a reader sees: end
  * and control tokens are not part of it, but one whose spelling is a stop text ends it too. */
 static bool add_text(struct attune_generation *gen, struct attune_step *step)
@@ -222,7 +246,7 @@ static bool add_text(struct attune_generation *gen, struct attune_step *step)
     if (!gen->tk) {
         return false;
     }
-    len = attune_token_bytes(gen->tk, step->id, gen->piece, gen->max_piece);
+    len = bytes_of(gen, step->id);
     step->n_bytes = (uint8_t)(len < ATTUNE_STEP_BYTES ? len : ATTUNE_STEP_BYTES);
     memcpy(step->bytes, gen->piece, step->n_bytes);
     if (is_end(gen, step->id)) {
