@@ -35,6 +35,6 @@ rule "tui/ includes no other folder" '#[ ]*include +"(engine|prompts)/' tui/*.[c
 only "SQLite is seen by store.c alone" 'sqlite3\.h' prompts/store.c
 only "BLAS is seen by gemm.c alone" 'cblas\.h' engine/gemm.c
 only "curses is seen by term.c alone" '(curses|ncurses|ncursesw/.*)\.h' tui/term.c
-only "cairo is seen by figure.c alone" 'cairo.*' tui/figure.c
+only "cairo is seen by figure.c alone" '(cairo|fontconfig).*' tui/figure.c
 only "readline is seen by line.c alone" 'readline/.*' tui/line.c
 exit $failed

@@ -13,6 +13,7 @@
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
 #include <cairo.h>
+#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,8 @@ static int close_page(struct page *p, struct attune_error *err)
         status = cairo_surface_status(p->surface);
     }
     cairo_surface_destroy(p->surface);
+    cairo_debug_reset_static_data(); /* fonts that both would keep for ever; nobody else draws */
+    FcFini();
     return status == CAIRO_STATUS_SUCCESS
                ? ATTUNE_OK
                : attune_error_set(err, ATTUNE_IO, 0, "the figure cannot be drawn: %s",
