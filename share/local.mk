@@ -117,4 +117,5 @@ EXTRA_DIST += \
 	%D%/recipes/tiny-seq2seq/train.py \
 	%D%/recipes/tiny-seq2seq/verbs.py \
 	%D%/recipes/tiny-seq2seq/verify.py \
+	%D%/pictures/translator.png \
 	%D%/pictures/workbench.png
