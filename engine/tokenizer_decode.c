@@ -198,7 +198,7 @@ static int replace(struct decoding *d, struct decoded *t, const char *text, size
     const char *at;
     char *s;
 
-    for (at = t->s; (at = memmem(at, t->len - (size_t)(at - t->s), text, text_len));
+    for (at = t->s; (at = text_find(at, t->len - (size_t)(at - t->s), text, text_len));
          at += text_len) {
         n++;
     }
@@ -210,7 +210,7 @@ static int replace(struct decoding *d, struct decoded *t, const char *text, size
         return no_memory(d);
     }
     n = 0;
-    while ((at = memmem(t->s + done, t->len - done, text, text_len))) {
+    while ((at = text_find(t->s + done, t->len - done, text, text_len))) {
         size_t start = (size_t)(at - t->s);
 
         memcpy(s + n, t->s + done, start - done);

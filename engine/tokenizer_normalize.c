@@ -59,7 +59,7 @@ static int find(struct encoding *e, const struct step *step, const struct piece 
     if (step->regex) {
         return encoding_find(e, step->regex, p, from, found, start, end);
     }
-    at = from < p->len ? memmem(p->s + from, p->len - from, step->text, step->text_len) : NULL;
+    at = from < p->len ? text_find(p->s + from, p->len - from, step->text, step->text_len) : NULL;
     *found = at != NULL;
     *start = at ? (size_t)(at - p->s) : p->len;
     *end = *start + (at ? step->text_len : 0);

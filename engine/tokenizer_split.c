@@ -125,7 +125,7 @@ static int cut_by_text(struct cutter *c, const char *text, size_t len, bool inve
     const char *at;
     int status = ATTUNE_OK;
 
-    while (status == ATTUNE_OK && (at = memmem(p->s + done, p->len - done, text, len))) {
+    while (status == ATTUNE_OK && (at = text_find(p->s + done, p->len - done, text, len))) {
         size_t start = (size_t)(at - p->s);
 
         status = cut(c, done, start, invert);

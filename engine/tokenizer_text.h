@@ -4,6 +4,7 @@
 #define ATTUNE_ENGINE_TOKENIZER_TEXT_H
 
 #include <attune/tokenizer.h>
+#include <string.h>
 
 struct regex;
 struct regex_search;
@@ -16,8 +17,8 @@ struct arena {
     bool full;          /* something was refused because of the limit */
 };
 void *arena_get(struct arena *arena, size_t n, size_t size); /* n * size bytes; NULL: no memory */
-/* The limit for n bytes of text: more than any sane tokenizer takes. Steps that multiply what they are
- * given, one after the other, would take all there is. */
+/* The limit for n bytes of text: more than any sane tokenizer takes. Steps that multiply what they
+ * are given, one after the other, would take all there is. */
 size_t arena_limit(size_t n);
 /* Fails because the arena gave nothing: for want of memory, or because of its limit. */
 int arena_failed(const struct arena *arena, struct attune_error *err);
@@ -36,6 +37,23 @@ struct piece {
     bool bytes;               /* byte-level: s stands for one character a byte (see spelled) */
     bool raw;                 /* bytes that are no UTF-8 */
 };
+
+/* The first place of a text of n > 0 bytes, or NULL. It looks no further than it has to, under a
+ * sanitizer too (memmem is checked to its end on every call: looking for all places would be
+ * quadratic). */
+static inline const char *text_find(const char *s, size_t len, const char *text, size_t n)
+{
+    const char *at;
+
+    while (n > 0 && len >= n && (at = memchr(s, text[0], len - n + 1))) {
+        if (memcmp(at, text, n) == 0) {
+            return at;
+        }
+        len -= (size_t)(at + 1 - s);
+        s = at + 1;
+    }
+    return NULL;
+}
 
 struct encoding;
 
