@@ -209,6 +209,7 @@ EXTRA_DIST += \
 	%D%/screens/compare.test \
 	%D%/screens/seq2seq.test \
 	%D%/screens/models.test \
+	%D%/screens/variants.test \
 	%D%/screens/marian.test \
 	%D%/screens/typing.test
 
