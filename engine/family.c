@@ -226,7 +226,7 @@ static void read_labels(struct recipe *out, struct settings *cfg)
 {
     const json_t *names = json_object_get(cfg->json, "id2label");
     size_t n = json_object_size(names) ? json_object_size(names) : 2;
-    char key[24];
+    char key[32];
 
     if (n > MAX_ROWS / 64) {
         settings_fail(cfg, ATTUNE_FORMAT, "id2label", "has an absurd number of labels");
