@@ -50,7 +50,7 @@ static int write_runs(int writer)
 {
     struct attune_store *store;
     struct attune_error err;
-    char session[16];
+    char session[32];
 
     snprintf(session, sizeof session, "writer %d", writer);
     if (attune_store_open(&store, path, ATTUNE_STORE_WRITE, &err)) {
