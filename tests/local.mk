@@ -218,7 +218,9 @@ check_PROGRAMS += %D%/screens/screen_test
 %C%_screens_screen_test_SOURCES = \
 	%D%/screens/emulator.c \
 	%D%/screens/emulator.h \
-	%D%/screens/screen_test.c
+	%D%/screens/screen_test.c \
+	%D%/screens/script.c \
+	%D%/screens/script.h
 %C%_screens_screen_test_CFLAGS = $(AM_CFLAGS) $(VTERM_CFLAGS)
 %C%_screens_screen_test_LDADD = $(TUI_LIBS) $(CMOCKA_LIBS) $(VTERM_LIBS) $(PTY_LIBS)
 EXTRA_%C%_screens_screen_test_DEPENDENCIES = attune$(EXEEXT)

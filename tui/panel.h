@@ -33,7 +33,7 @@ struct panel {
     struct workbench *bench;
     struct rect inside; /* as last drawn, screen coordinates: for the mouse */
     bool focused;
-    bool typing; /* for now, plain characters go to key() first, as with takes_text */
+    bool typing; /* while set, plain characters go to key() first, as with takes_text */
 };
 
 size_t panel_count(void);

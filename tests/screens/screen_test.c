@@ -1,17 +1,24 @@
 /* Runs every *.test of this folder: a script of keys and the screens that they must lead to. Each
  * script has a process, an emulated terminal, a home and a database of its own. `screen_test
  * --update [NAME...]` writes the screens it sees into the scripts; read the difference before
- * committing it.
+ * committing it. A line is a command:
  *
- *   size ROWS COLS      term NAME       env NAME=VALUE   run ARGUMENTS      before the first other
- * line keys TEXT <f5>      paste TEXT      resize R C       signal TERM screen              the
- * lines below, each after a |, are the whole screen line N TEXT         row N (from 0) is TEXT
- * contains TEXT      absent TEXT cell Y X WHAT...    fg=N bg=N bold reverse underline, and no other
- * attribute cursor Y X          quiet           nothing is sent while nothing happens sent MOST at
- * most so many bytes since the last keys ends STATUS         the program has ended so, and the
- * terminal is as it was
+ * before the first of the others
+ * - size ROWS COLS, term NAME, env NAME=VALUE, run ARGUMENTS
+ * - model NAME CHECKPOINT TOKENIZER: a directory $HOME/NAME of both, which stand below $GOLDEN
+ * - file NAME: the lines below, each after a |, into $HOME/NAME
  *
- * model NAME CHECKPOINT TOKENIZER   a directory $HOME/NAME of both, which stand below $GOLDEN
+ * what happens
+ * - keys TEXT <f5>, paste TEXT, mouse ..., resize R C, signal TERM
+ *
+ * what must be seen
+ * - screen: the lines below, each after a |, are the whole screen
+ * - line N TEXT: row N (from 0) is TEXT; contains TEXT; absent TEXT
+ * - cell Y X WHAT...: fg=N bg=N bold reverse underline, and no other attribute
+ * - cursor Y X
+ * - quiet: nothing is sent while nothing happens
+ * - sent MOST: at most so many bytes since the last keys
+ * - ends STATUS: the program has ended so, and the terminal is as it was
  *
  * $GOLDEN stands for the folder of small models. Where the numbers of a model would show, line and
  * contains are enough. */
@@ -31,140 +38,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "emulator.h"
-
-enum {
-    SYNC_MS = 20000,
-    END_MS = 20000,
-    SCRIPTS_MOST = 100,
-    ENV_MOST = 24,
-    ARGS_MOST = 24,
-    PONG_BYTES = 12
-};
-
-struct script {
-    const char *path;
-    char home[256];
-    int rows, cols;
-    char *env[ENV_MOST + 1], *args[ARGS_MOST + 2];
-    size_t n_env, n_args;
-    struct emulator *e;
-    size_t sent_before;
-    char *text; /* of the screen; NULL: not read since the last change */
-    FILE *out;  /* where the updated script goes, or NULL */
-    int number;
-    bool ended;
-};
+#include "script.h"
 
 static bool updating;
-
-static void set_env(struct script *s, const char *name, const char *value)
-{
-    assert_true(s->n_env < ENV_MOST);
-    assert_true(asprintf(&s->env[s->n_env++], "%s=%s", name, value) > 0);
-}
-
-/* $GOLDEN and $HOME inside a word. */
-static char *expand(const struct script *s, const char *word)
-{
-    static const char golden[] = "$GOLDEN", home[] = "$HOME";
-    const char *folder = getenv("ATTUNE_GOLDEN");
-    char *out = NULL;
-
-    if (strncmp(word, golden, sizeof golden - 1) == 0) {
-        assert_true(asprintf(&out, "%s%s", folder, word + sizeof golden - 1) > 0);
-    } else if (strncmp(word, home, sizeof home - 1) == 0) {
-        assert_true(asprintf(&out, "%s%s", s->home, word + sizeof home - 1) > 0);
-    } else {
-        out = strdup(word);
-    }
-    return out;
-}
-
-static void start(struct script *s)
-{
-    static const char *const defaults[][2] = {
-        {"TERM", "xterm-256color"}, {"INPUTRC", "/dev/null"}, {"ATTUNE_TEST", "1"}};
-    const char *program = getenv("ATTUNE_BIN");
-
-    if (s->e) {
-        return;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        bool given = false;
-
-        for (size_t k = 0; k < s->n_env; k++) {
-            given |= strncmp(s->env[k], defaults[i][0], strlen(defaults[i][0])) == 0;
-        }
-        if (!given) {
-            set_env(s, defaults[i][0], defaults[i][1]);
-        }
-    }
-    set_env(s, "HOME", s->home);
-    set_env(s, "XDG_DATA_HOME", s->home);
-    set_env(s, "XDG_CONFIG_HOME", s->home);
-    set_env(s, "XDG_STATE_HOME", s->home);
-    assert_non_null(program);
-    s->args[0] = strdup(program);
-    s->e = emulator_start(s->rows, s->cols, s->args, s->env);
-    assert_non_null(s->e);
-}
-
-static void fail_at(const struct script *s, const char *what)
-{
-    const char *name = strrchr(s->path, '/');
-    char *text = s->e ? emulator_text(s->e) : strdup("");
-
-    for (char *line = text, *next; line && *line; line = next) {
-        next = strchr(line, '\n') + 1;
-        print_message("# |%.*s\n", (int)(next - line - 1), line);
-    }
-    free(text);
-    fail_msg("%s:%d: %s", name ? name + 1 : s->path, s->number, what);
-}
-
-static void sync_screen(struct script *s)
-{
-    free(s->text);
-    s->text = NULL;
-    if (!emulator_sync(s->e, SYNC_MS)) {
-        fail_at(s, "the program did not answer");
-    }
-    s->text = emulator_text(s->e);
-}
-
-static void send(struct script *s, const char *bytes, size_t len)
-{
-    start(s);
-    if (!s->text) {
-        sync_screen(s);
-    }
-    s->sent_before = emulator_received(s->e);
-    emulator_send(s->e, bytes, len);
-    free(s->text);
-    s->text = NULL;
-}
-
-static const char *row_of(struct script *s, int row, size_t *len)
-{
-    const char *at = s->text, *end;
-
-    while (row-- > 0 && at && *at) {
-        at = strchr(at, '\n');
-        at += at != NULL;
-    }
-    end = at ? strchr(at, '\n') : NULL;
-    *len = end ? (size_t)(end - at) : 0;
-    return end ? at : "";
-}
-
-static void seen(struct script *s)
-{
-    start(s);
-    if (!s->text) {
-        sync_screen(s);
-    }
-}
 
 /* ---- commands ---- */
 
@@ -175,7 +51,7 @@ static void do_size(struct script *s, char *arg)
 
 static void do_term(struct script *s, char *arg)
 {
-    set_env(s, "TERM", arg);
+    script_env(s, "TERM", arg);
 }
 
 static void do_env(struct script *s, char *arg)
@@ -184,8 +60,8 @@ static void do_env(struct script *s, char *arg)
 
     assert_non_null(equals);
     *equals = '\0';
-    value = expand(s, equals + 1);
-    set_env(s, arg, value);
+    value = script_word(s, equals + 1);
+    script_env(s, arg, value);
     free(value);
 }
 
@@ -225,7 +101,7 @@ static void do_run(struct script *s, char *arg)
 {
     for (char *word = strtok(arg, " "); word; word = strtok(NULL, " ")) {
         assert_true(s->n_args < ARGS_MOST);
-        s->args[++s->n_args] = expand(s, word);
+        s->args[++s->n_args] = script_word(s, word);
     }
 }
 
@@ -235,9 +111,9 @@ static void do_keys(struct script *s, char *arg)
     size_t n = emulator_keys(bytes, sizeof bytes, arg);
 
     if (n == 0) {
-        fail_at(s, "no such key");
+        script_fail(s, "no such key");
     }
-    send(s, bytes, n);
+    script_send(s, bytes, n);
 }
 
 static void do_paste(struct script *s, char *arg)
@@ -252,7 +128,7 @@ static void do_paste(struct script *s, char *arg)
             n--;
         }
     }
-    send(s, bytes, (size_t)n);
+    script_send(s, bytes, (size_t)n);
 }
 
 static void do_mouse(struct script *s, char *arg)
@@ -261,7 +137,8 @@ static void do_mouse(struct script *s, char *arg)
     char bytes[64];
 
     assert_int_equal(sscanf(arg, "%d %d %d", &button, &y, &x), 3);
-    send(s, bytes, (size_t)snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1));
+    script_send(s, bytes,
+                (size_t)snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1));
 }
 
 static void do_resize(struct script *s, char *arg)
@@ -269,7 +146,7 @@ static void do_resize(struct script *s, char *arg)
     int rows, cols;
 
     assert_int_equal(sscanf(arg, "%d %d", &rows, &cols), 2);
-    seen(s);
+    script_see(s);
     emulator_resize(s->e, rows, cols);
     free(s->text);
     s->text = NULL;
@@ -277,17 +154,17 @@ static void do_resize(struct script *s, char *arg)
 
 static void do_contains(struct script *s, char *arg)
 {
-    seen(s);
+    script_see(s);
     if (!strstr(s->text, arg)) {
-        fail_at(s, arg);
+        script_fail(s, arg);
     }
 }
 
 static void do_absent(struct script *s, char *arg)
 {
-    seen(s);
+    script_see(s);
     if (strstr(s->text, arg)) {
-        fail_at(s, arg);
+        script_fail(s, arg);
     }
 }
 
@@ -299,10 +176,10 @@ static void do_line(struct script *s, char *arg)
     size_t len;
 
     text += *text == ' ';
-    seen(s);
-    got = row_of(s, (int)row, &len);
+    script_see(s);
+    got = script_row(s, (int)row, &len);
     if (strlen(text) != len || memcmp(got, text, len) != 0) {
-        fail_at(s, arg);
+        script_fail(s, arg);
     }
 }
 
@@ -313,13 +190,13 @@ static void do_cell(struct script *s, char *arg)
     char text[160];
 
     assert_int_equal(sscanf(arg, "%d %d %n", &y, &x, &used), 2);
-    seen(s);
+    script_see(s);
     emulator_cell(s->e, y, x, &cell);
     snprintf(text, sizeof text, "%s fg=%d bg=%d%s%s%s", cell.text, cell.fg, cell.bg,
              cell.bold ? " bold" : "", cell.reverse ? " reverse" : "",
              cell.underline ? " underline" : "");
     if (strcmp(text, arg + used) != 0) {
-        fail_at(s, text);
+        script_fail(s, text);
     }
 }
 
@@ -328,9 +205,9 @@ static void do_cursor(struct script *s, char *arg)
     int y, x, at_y, at_x;
 
     assert_int_equal(sscanf(arg, "%d %d", &y, &x), 2);
-    seen(s);
+    script_see(s);
     if (!emulator_cursor(s->e, &at_y, &at_x) || at_y != y || at_x != x) {
-        fail_at(s, arg);
+        script_fail(s, arg);
     }
 }
 
@@ -338,11 +215,11 @@ static void do_quiet(struct script *s, char *arg)
 {
     size_t before;
 
-    seen(s);
+    script_see(s);
     before = emulator_received(s->e);
-    sync_screen(s);
+    script_sync(s);
     if (emulator_received(s->e) != before + PONG_BYTES) {
-        fail_at(s, "something was sent although nothing changed");
+        script_fail(s, "something was sent although nothing changed");
     }
 }
 
@@ -351,11 +228,11 @@ static void do_sent(struct script *s, char *arg)
     char text[64];
     size_t sent;
 
-    seen(s);
+    script_see(s);
     sent = emulator_received(s->e) - s->sent_before - PONG_BYTES;
     snprintf(text, sizeof text, "%zu bytes were sent", sent);
     if (sent > strtoul(arg, NULL, 10)) {
-        fail_at(s, text);
+        script_fail(s, text);
     }
 }
 
@@ -366,7 +243,7 @@ static void do_signal(struct script *s, char *arg)
         int number;
     } table[] = {{"TERM", SIGTERM}, {"HUP", SIGHUP}, {"SEGV", SIGSEGV}, {"WINCH", SIGWINCH}};
 
-    seen(s);
+    script_see(s);
     for (size_t i = 0; i < 4; i++) {
         if (strcmp(table[i].name, arg) == 0) {
             emulator_signal(s->e, table[i].number);
@@ -381,21 +258,21 @@ static void do_ends(struct script *s, char *arg)
     int status = 0, code, y, x;
     char text[64];
 
-    start(s);
+    script_start(s);
     if (!emulator_wait(s->e, END_MS, &status)) {
-        fail_at(s, "the program still runs");
+        script_fail(s, "the program still runs");
     }
     s->ended = true;
     code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     snprintf(text, sizeof text, "it ended with status %d", code);
     if (code != atoi(arg)) {
-        fail_at(s, text);
+        script_fail(s, text);
     }
     if (emulator_alternate(s->e)) {
-        fail_at(s, "the alternate screen was not left");
+        script_fail(s, "the alternate screen was not left");
     }
     if (!emulator_cursor(s->e, &y, &x)) {
-        fail_at(s, "the cursor was left hidden");
+        script_fail(s, "the cursor was left hidden");
     }
     free(s->text);
     s->text = emulator_text(s->e);
@@ -419,23 +296,23 @@ static void check_screen(struct script *s, char **next)
     int row = 0, rows, cols;
     size_t len;
 
-    seen(s);
+    script_see(s);
     emulator_size(s->e, &rows, &cols);
     for (; **next == '|'; row++) {
         char *line = *next + 1, *end = strchr(line, '\n');
-        const char *got = row_of(s, row, &len);
+        const char *got = script_row(s, row, &len);
 
         same &= end && (size_t)(end - line) == len && memcmp(line, got, len) == 0;
         *next = end ? end + 1 : line + strlen(line);
     }
     if (s->out) {
         for (row = 0; row < rows; row++) {
-            const char *got = row_of(s, row, &len);
+            const char *got = script_row(s, row, &len);
 
             fprintf(s->out, "|%.*s\n", (int)len, got);
         }
     } else if (!same || row != rows) {
-        fail_at(s, "the screen is another one (above: what is shown)");
+        script_fail(s, "the screen is another one (above: what is shown)");
     }
 }
 
@@ -503,7 +380,7 @@ static void run_lines(struct script *s, char *text)
             }
         }
         if (!known) {
-            fail_at(s, "no such command");
+            script_fail(s, "no such command");
         }
     }
 }
@@ -518,24 +395,6 @@ static char *read_file(const char *path)
     assert_true(fread(text, 1, (1 << 18) - 1, f) > 0);
     fclose(f);
     return text;
-}
-
-static void finish(struct script *s)
-{
-    char command[400];
-
-    emulator_stop(s->e);
-    for (size_t i = 0; i < s->n_env; i++) {
-        free(s->env[i]);
-    }
-    for (size_t i = 0; i <= s->n_args; i++) {
-        free(s->args[i]);
-    }
-    free(s->text);
-    snprintf(command, sizeof command, "rm -rf '%s'", s->home);
-    if (strstr(s->home, "attune-screen-")) {
-        assert_int_equal(system(command), 0);
-    }
 }
 
 static void a_script_leads_to_its_screens(void **state)
@@ -560,7 +419,7 @@ static void a_script_leads_to_its_screens(void **state)
         free(updated);
     }
     free(text);
-    finish(&s);
+    script_finish(&s);
 }
 
 static int compare(const void *a, const void *b)
