@@ -13,6 +13,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/export.h \
 	%D%/json.c \
 	%D%/json.h \
+	%D%/fragment.c \
 	%D%/library.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
@@ -39,7 +40,9 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store_write.c \
 	%D%/template.c \
 	%D%/text.c \
-	%D%/text.h
+	%D%/text.h \
+	%D%/variable.c \
+	%D%/variable.h
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

@@ -89,6 +89,12 @@ void attune_prompt_done(struct attune_prompt *prompt)
         free_block(&prompt->blocks[i]);
     }
     free(prompt->blocks);
+    for (size_t i = 0; i < prompt->n_variables; i++) {
+        free(prompt->variables[i].name);
+        free(prompt->variables[i].value);
+    }
+    free(prompt->variables);
+    free(prompt->record);
     attune_template_done(&prompt->form);
     memset(prompt, 0, sizeof *prompt);
 }
@@ -99,7 +105,7 @@ int attune_prompt_copy(struct attune_prompt *to, const struct attune_prompt *fro
     int status;
 
     memset(to, 0, sizeof *to);
-    status = attune_template_copy(&to->form, &from->form, err);
+    status = attune_prompt_copy_rest(to, from, err);
     if (status == ATTUNE_OK) {
         status = reserve(to, from->n, err);
     }
@@ -117,10 +123,7 @@ int attune_prompt_copy(struct attune_prompt *to, const struct attune_prompt *fro
 
 bool attune_prompt_equal(const struct attune_prompt *a, const struct attune_prompt *b)
 {
-    bool same = a->n == b->n && strcmp(a->form.name, b->form.name) == 0 &&
-                strcmp(a->form.task, b->form.task) == 0 &&
-                strcmp(a->form.shot, b->form.shot) == 0 &&
-                strcmp(a->form.query, b->form.query) == 0;
+    bool same = a->n == b->n && attune_prompt_same_rest(a, b);
 
     for (size_t i = 0; same && i < a->n; i++) {
         const struct attune_block *x = &a->blocks[i], *y = &b->blocks[i];

@@ -2,7 +2,8 @@
  *   {"template": {"name": ..., "task": ..., "shot": ..., "query": ...},
  *    "blocks": [{"kind": "task", "text": ...}, {"kind": "shot", "text": ..., "answer": ..., "off":
  * true},
- *               {"kind": "query", "text": ..., "answer": ...}]} */
+ *               {"kind": "query", "text": ..., "answer": ...}],
+ *    "variables": {"name": value, ...}, "fill": true, "record": {...}}   where there are any */
 #include <config.h>
 
 #include <attune/library.h>
@@ -42,10 +43,32 @@ static json_t *of_block(const struct attune_block *block)
     return object;
 }
 
+/* What most prompts do not have. */
+static int set_rest(json_t *root, const struct attune_prompt *prompt)
+{
+    json_t *variables = prompt->n_variables ? json_object() : NULL;
+    int bad = prompt->n_variables && !variables;
+
+    for (size_t i = 0; !bad && i < prompt->n_variables; i++) {
+        bad = json_object_set_new(variables, prompt->variables[i].name,
+                                  of_string(prompt->variables[i].value));
+    }
+    if (variables) {
+        bad |= json_object_set_new(root, "variables", variables);
+    }
+    if (!bad && prompt->fill) {
+        bad = json_object_set_new(root, "fill", json_true());
+    }
+    if (!bad && prompt->record) {
+        bad = json_object_set_new(root, "record", json_loads(prompt->record, 0, NULL));
+    }
+    return bad;
+}
+
 int attune_prompt_to_json(char **out, const struct attune_prompt *prompt, struct attune_error *err)
 {
     const struct attune_template *form = &prompt->form;
-    json_t *blocks = json_array();
+    json_t *blocks = json_array(), *root;
     int bad = !blocks;
 
     for (size_t i = 0; !bad && i < prompt->n; i++) {
@@ -55,12 +78,46 @@ int attune_prompt_to_json(char **out, const struct attune_prompt *prompt, struct
         json_decref(blocks);
         return json_write(out, NULL, NULL, err);
     }
-    return json_write(out, NULL,
-                      json_pack("{s:{s:o, s:o, s:o, s:o}, s:o}", "template", "name",
-                                of_string(form->name), "task", of_string(form->task), "shot",
-                                of_string(form->shot), "query", of_string(form->query), "blocks",
-                                blocks),
-                      err);
+    root = json_pack("{s:{s:o, s:o, s:o, s:o}, s:o}", "template", "name", of_string(form->name),
+                     "task", of_string(form->task), "shot", of_string(form->shot), "query",
+                     of_string(form->query), "blocks", blocks);
+    if (root && set_rest(root, prompt)) {
+        json_decref(root);
+        root = NULL;
+    }
+    return json_write(out, NULL, root, err);
+}
+
+static int read_rest(struct attune_prompt *prompt, const json_t *root, struct attune_error *err)
+{
+    json_t *variables = json_object_get(root, "variables"), *record;
+    const char *name;
+    json_t *value;
+    char *text = NULL;
+    int status = json_get_bool(&prompt->fill, root, "fill", "prompt", err);
+
+    if (status == ATTUNE_OK && variables && !json_is_object(variables)) {
+        status = attune_error_set(err, ATTUNE_FORMAT, 0, "prompt: \"variables\" wants an object");
+    }
+    json_object_foreach(variables, name, value)
+    {
+        if (status == ATTUNE_OK) {
+            status = json_get_bytes(&text, NULL, variables, name, "prompt: variable", err);
+        }
+        if (status == ATTUNE_OK) {
+            status = attune_prompt_set_variable(prompt, name, text, err);
+        }
+        free(text);
+        text = NULL;
+    }
+    record = json_object_get(root, "record");
+    if (status == ATTUNE_OK && record && !json_is_object(record)) {
+        status = attune_error_set(err, ATTUNE_FORMAT, 0, "prompt: \"record\" wants an object");
+    }
+    if (status == ATTUNE_OK && record) {
+        status = json_write(&prompt->record, NULL, json_incref(record), err);
+    }
+    return status;
 }
 
 static int read_form(struct attune_prompt *prompt, const json_t *object, struct attune_error *err)
@@ -142,6 +199,9 @@ int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t 
     }
     for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
         status = read_block(out, json_array_get(blocks, i), i, n, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = read_rest(out, root, err);
     }
     json_decref(root);
     if (status != ATTUNE_OK) {

@@ -1,19 +1,21 @@
 /* Templates: how blocks become text, and where every byte of that text came from.
  *
  * A section is read in one pass: its own words are copied, a slot in double braces is replaced by
- * what the block holds, and what was put in is not looked at again, so a prompt may talk about
- * braces. */
+ * what the block or the variable holds, and what was put in is not looked at again, so a prompt may
+ * talk about braces, and a variable's value never becomes a template. */
 #include <config.h>
 
 #include <attune/library.h>
 #include <attune/prompt.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
+#include "variable.h"
 
-enum slot { SLOT_TASK, SLOT_INPUT, SLOT_OUTPUT, SLOT_OPEN, SLOT_COUNT };
+enum slot { SLOT_TASK, SLOT_INPUT, SLOT_OUTPUT, SLOT_OPEN, SLOT_VARIABLE, SLOT_COUNT };
 
 static const struct {
     const char *name;
@@ -23,6 +25,7 @@ static const struct {
     [SLOT_INPUT] = {"input", 1 << ATTUNE_BLOCK_SHOT | 1 << ATTUNE_BLOCK_QUERY},
     [SLOT_OUTPUT] = {"output", 1 << ATTUNE_BLOCK_SHOT | 1 << ATTUNE_BLOCK_QUERY},
     [SLOT_OPEN] = {"open", ~0u},
+    [SLOT_VARIABLE] = {"", 0},
 };
 _Static_assert(sizeof slots / sizeof *slots == SLOT_COUNT, "a row for every slot");
 
@@ -30,39 +33,109 @@ static const char *const section_names[] = {"task", "shot", "query"};
 _Static_assert(sizeof section_names / sizeof *section_names == ATTUNE_BLOCK_KIND_COUNT,
                "a section for every kind of block");
 
-/* The name between the braces at s ("{{name}}"), or NULL where they do not close. */
-static const char *slot_name(const char *s, size_t *len)
-{
-    const char *end = strstr(s + 2, "}}");
+/* A text that is read: where its braces stand is told by these. */
+struct source {
+    const char *text, *form;
+    size_t block; /* its number, where it is a block's own text; the section else */
+    bool own;
+    enum attune_block_kind kind;
+};
 
-    *len = end ? (size_t)(end - s - 2) : 0;
-    return end ? s + 2 : NULL;
+struct place place_of_byte(const char *text, size_t at)
+{
+    struct place place = {1, 1};
+
+    for (size_t i = 0; i < at; i++) {
+        if (text[i] == '\n') {
+            place.line++;
+            place.column = 1;
+        } else if (((unsigned char)text[i] & 0xC0) != 0x80) {
+            place.column++;
+        }
+    }
+    return place;
 }
 
-static int find_slot(enum slot *out, const char *section, const char *at,
-                     enum attune_block_kind kind, const char *form, struct attune_error *err)
+bool variable_is_slot(const char *name, size_t len)
 {
-    size_t len;
-    const char *name = slot_name(at, &len);
-    uint64_t where = (uint64_t)(at - section);
+    for (size_t i = 0; i < SLOT_VARIABLE; i++) {
+        if (strlen(slots[i].name) == len && memcmp(slots[i].name, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
-    for (size_t i = 0; name && i < SLOT_COUNT; i++) {
-        if (strlen(slots[i].name) == len && memcmp(slots[i].name, name, len) == 0 &&
-            (slots[i].kinds >> kind & 1)) {
+static int refuse(const struct source *from, size_t at, struct attune_error *err, const char *what,
+                  const char *name, size_t len, const char *advice)
+{
+    struct place place = place_of_byte(from->text, at);
+    char where[160];
+
+    if (!from->own) {
+        snprintf(where, sizeof where, "template %.60s: section %s", from->form,
+                 section_names[from->kind]);
+    } else if (from->kind == ATTUNE_BLOCK_SHOT) {
+        snprintf(where, sizeof where, "shot %zu", from->block);
+    } else {
+        snprintf(where, sizeof where, "%s", section_names[from->kind]);
+    }
+    return attune_error_set(err, from->own ? ATTUNE_ARGUMENT : ATTUNE_FORMAT, at,
+                            "%s, line %zu, column %zu: %s{{%.*s%s%s", where, place.line,
+                            place.column, what, len < 40 ? (int)len : 40, name,
+                            name[0] ? "}} " : " ", advice);
+}
+
+/* The name between the braces at s ("{{name}}" or "{{ name }}"), and where it goes on behind them;
+ * NULL where they do not close on their line. */
+static const char *slot_name(const char *s, size_t *len, const char **behind)
+{
+    const char *end = strstr(s + 2, "}}");
+    const char *name = s + 2 + strspn(s + 2, " ");
+
+    if (!end || memchr(s, '\n', (size_t)(end - s))) {
+        return NULL;
+    }
+    *behind = end + 2;
+    while (end > name && end[-1] == ' ') {
+        end--;
+    }
+    *len = end > name ? (size_t)(end - name) : 0;
+    return name;
+}
+
+/* What the braces at `at` stand for. */
+static int find_slot(enum slot *out, const char **name, size_t *len, const char **behind,
+                     const struct source *from, const char *at, struct attune_error *err)
+{
+    size_t where = (size_t)(at - from->text);
+
+    *name = slot_name(at, len, behind);
+    if (!*name) {
+        return refuse(from, where, err, "braces that do not close: ", "", 0,
+                      "wants }} on its line, or {{open}} for the braces themselves");
+    }
+    for (size_t i = from->own ? SLOT_OPEN : 0; i < SLOT_VARIABLE; i++) {
+        if (strlen(slots[i].name) == *len && memcmp(slots[i].name, *name, *len) == 0 &&
+            (slots[i].kinds >> from->kind & 1)) {
             *out = (enum slot)i;
             return ATTUNE_OK;
         }
     }
-    if (!name) {
-        return attune_error_set(err, ATTUNE_FORMAT, where,
-                                "template %s: section %s: braces opened at byte %llu do not close",
-                                form, section_names[kind], (unsigned long long)where);
+    if (**name == '>') {
+        return refuse(from, where, err, "", *name, *len,
+                      "is a file fragment: those belong to a template's file");
     }
-    return attune_error_set(
-        err, ATTUNE_FORMAT, where,
-        "template %s: section %s: {{%.*s}} at byte %llu means nothing here; there are %s", form,
-        section_names[kind], len < 40 ? (int)len : 40, name, (unsigned long long)where,
-        kind == ATTUNE_BLOCK_TASK ? "{{task}} and {{open}}" : "{{input}}, {{output}} and {{open}}");
+    if (!variable_is_name(*name, *len) || variable_is_slot(*name, *len)) {
+        return refuse(from, where, err, "", *name, *len,
+                      from->own || from->kind == ATTUNE_BLOCK_TASK
+                          ? "means nothing here; there are {{task}} and {{open}} in the section "
+                            "[task], and names of variables"
+                          : "means nothing here; there are {{input}}, {{output}}, {{open}} and "
+                            "names of variables");
+    }
+    *out = SLOT_VARIABLE;
+    return ATTUNE_OK;
 }
 
 struct output {
@@ -101,17 +174,60 @@ static void emit(struct output *out, const char *bytes, size_t len, size_t block
     text_add(&out->text, bytes, len);
 }
 
-/* Writes one section, with the slots filled from `block`. out may be NULL: the section is only
- * checked. */
-static int expand(struct output *out, const char *section, const struct attune_block *block,
-                  size_t index, enum attune_block_kind kind, const char *form, unsigned *seen,
-                  struct attune_error *err)
+static int emit_variable(struct output *out, const struct attune_prompt *prompt, size_t index,
+                         const struct source *from, const char *at, const char *name, size_t len,
+                         struct attune_error *err)
 {
-    const char *at = section;
+    const char *value = variable_value(prompt, name, len);
+
+    if (!value) {
+        return refuse(from, (size_t)(at - from->text), err, "", name, len,
+                      "has no value: give it one (--var NAME=VALUE; :variable NAME VALUE), or "
+                      "write {{open}} for the braces themselves");
+    }
+    emit(out, value, strlen(value), index, ATTUNE_PART_VARIABLE);
+    return ATTUNE_OK;
+}
+
+/* A block's own text; where the prompt says so, with its variables. */
+static int emit_block(struct output *out, const struct attune_prompt *prompt, size_t index,
+                      bool answer, struct attune_error *err)
+{
+    const struct attune_block *block = &prompt->blocks[index];
+    const char *text = answer ? block->answer : block->text, *at = text;
+    enum attune_part part = answer ? ATTUNE_PART_ANSWER : ATTUNE_PART_TEXT;
+    struct source from = {text, prompt->form.name, index, true, block->kind};
+    int status = ATTUNE_OK;
+
+    while (status == ATTUNE_OK && *at) {
+        const char *open = prompt->fill ? strstr(at, "{{") : NULL, *name;
+        enum slot slot;
+        size_t len;
+
+        emit(out, at, open ? (size_t)(open - at) : strlen(at), index, part);
+        if (!open) {
+            break;
+        }
+        status = find_slot(&slot, &name, &len, &at, &from, open, err);
+        if (status == ATTUNE_OK && slot == SLOT_OPEN) {
+            emit(out, "{{", 2, index, part);
+        } else if (status == ATTUNE_OK) {
+            status = emit_variable(out, prompt, index, &from, open, name, len, err);
+        }
+    }
+    return status;
+}
+
+/* Writes one section, with the slots filled from block `index`. out may be NULL: the section is
+ * only checked. */
+static int expand(struct output *out, const struct source *from, const struct attune_prompt *prompt,
+                  size_t index, unsigned *seen, struct attune_error *err)
+{
+    const char *at = from->text;
 
     *seen = 0;
     while (*at) {
-        const char *open = strstr(at, "{{");
+        const char *open = strstr(at, "{{"), *name;
         size_t own = open ? (size_t)(open - at) : strlen(at), len;
         enum slot slot = SLOT_OPEN;
         int status;
@@ -122,19 +238,18 @@ static int expand(struct output *out, const char *section, const struct attune_b
         if (!open) {
             break;
         }
-        status = find_slot(&slot, section, open, kind, form, err);
+        status = find_slot(&slot, &name, &len, &at, from, open, err);
+        *seen |= 1u << slot;
+        if (status == ATTUNE_OK && out && slot == SLOT_OPEN) {
+            emit(out, "{{", 2, index, ATTUNE_PART_FORM);
+        } else if (status == ATTUNE_OK && out && slot == SLOT_VARIABLE) {
+            status = emit_variable(out, prompt, index, from, open, name, len, err);
+        } else if (status == ATTUNE_OK && out) {
+            status = emit_block(out, prompt, index, slot == SLOT_OUTPUT, err);
+        }
         if (status != ATTUNE_OK) {
             return status;
         }
-        *seen |= 1u << slot;
-        if (out && slot == SLOT_OPEN) {
-            emit(out, "{{", 2, index, ATTUNE_PART_FORM);
-        } else if (out && slot == SLOT_OUTPUT) {
-            emit(out, block->answer, strlen(block->answer), index, ATTUNE_PART_ANSWER);
-        } else if (out) {
-            emit(out, block->text, strlen(block->text), index, ATTUNE_PART_TEXT);
-        }
-        at = slot_name(open, &len) + len + 2;
     }
     return ATTUNE_OK;
 }
@@ -145,13 +260,16 @@ static int render_block(struct output *out, const struct attune_prompt *prompt, 
     const struct attune_block *block = &prompt->blocks[i];
     const char *const sections[] = {prompt->form.task, prompt->form.shot, prompt->form.query};
     const char *form = prompt->form.name;
-    unsigned seen;
-    int status;
+    struct source from = {sections[block->kind], form, i, false, block->kind};
+    unsigned seen = 0, places = 1u << SLOT_TASK | 1u << SLOT_INPUT | 1u << SLOT_OUTPUT;
+    bool empty = !*block->text && !*block->answer;
+    int status = block->off ? ATTUNE_OK : expand(NULL, &from, prompt, i, &seen, err);
 
-    if (block->off || (!*block->text && !*block->answer)) {
-        return ATTUNE_OK;
+    if (status != ATTUNE_OK || block->off ||
+        (empty && ((seen & places) || !(seen & 1u << SLOT_VARIABLE)))) {
+        return status;
     }
-    status = expand(out, sections[block->kind], block, i, block->kind, form, &seen, err);
+    status = expand(out, &from, prompt, i, &seen, err);
     if (status != ATTUNE_OK) {
         return status;
     }
@@ -278,14 +396,15 @@ static int check_sections(const struct attune_template *form, struct attune_erro
     int status = ATTUNE_OK;
 
     for (int i = 0; status == ATTUNE_OK && i < ATTUNE_BLOCK_KIND_COUNT; i++) {
-        status =
-            expand(NULL, sections[i], NULL, 0, (enum attune_block_kind)i, form->name, &seen, err);
+        struct source from = {sections[i], form->name, 0, false, (enum attune_block_kind)i};
+
+        status = expand(NULL, &from, NULL, 0, &seen, err);
     }
     return status;
 }
 
-int attune_template_parse(struct attune_template *out, const char *name, const char *text,
-                          size_t len, struct attune_error *err)
+static int parse(struct attune_template *out, const char *name, const char *folder,
+                 const char *text, size_t len, struct attune_error *err)
 {
     struct text parts[ATTUNE_BLOCK_KIND_COUNT] = {{0}};
     char **const fields[] = {&out->task, &out->shot, &out->query};
@@ -303,6 +422,9 @@ int attune_template_parse(struct attune_template *out, const char *name, const c
     }
     for (int i = 0; status == ATTUNE_OK && i < ATTUNE_BLOCK_KIND_COUNT; i++) {
         status = take_section(fields[i], &parts[i], err);
+        if (status == ATTUNE_OK) {
+            status = fragment_expand(fields[i], name, section_names[i], folder, err);
+        }
     }
     if (status == ATTUNE_OK) {
         status = check_sections(out, err);
@@ -316,10 +438,16 @@ int attune_template_parse(struct attune_template *out, const char *name, const c
     return status;
 }
 
+int attune_template_parse(struct attune_template *out, const char *name, const char *text,
+                          size_t len, struct attune_error *err)
+{
+    return parse(out, name, NULL, text, len, err);
+}
+
 int attune_template_load(struct attune_template *out, const char *path_or_name,
                          struct attune_error *err)
 {
-    char *path = NULL, *text = NULL, *name = NULL;
+    char *path = NULL, *text = NULL, *name = NULL, *folder = NULL;
     const char *base;
     size_t len;
     int status = attune_library_find(&path, "prompts/templates", path_or_name, err);
@@ -331,9 +459,11 @@ int attune_template_load(struct attune_template *out, const char *path_or_name,
     if (status == ATTUNE_OK) {
         base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
         name = strndup(base, strcspn(base, "."));
-        status = name ? attune_template_parse(out, *name ? name : base, text, len, err)
-                      : text_no_memory(err);
+        folder = base > path ? strndup(path, (size_t)(base - path)) : strdup("./");
+        status = name && folder ? parse(out, *name ? name : base, folder, text, len, err)
+                                : text_no_memory(err);
     }
+    free(folder);
     free(name);
     free(text);
     free(path);

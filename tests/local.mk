@@ -101,6 +101,9 @@ check_PROGRAMS += \
 	%D%/tui/workbench_test
 
 check_PROGRAMS += \
+	%D%/prompts/variable_test
+
+check_PROGRAMS += \
 	%D%/tui/compose_test \
 	%D%/tui/panel_attention_test \
 	%D%/tui/panel_dist_test \

@@ -16,6 +16,7 @@ static const struct cli_option options[] = {
     {"shots", 0, "K", "the first K of the examples (all)"},
     {"query", 0, "TEXT", "what is asked"},
     {"answer-prefix", 0, "TEXT", "how the answer begins, with its own leading space"},
+    {"var", 0, "NAME=VALUE", "what {{NAME}} stands for in template and blocks (repeatable)"},
     {"max-tokens", 'n', "N", "leave room for so many tokens (128)"},
     {"trim", 0, NULL, "drop shots, the first ones first, until it fits"},
     {NULL, 0, NULL, NULL},
@@ -67,12 +68,37 @@ static int set_block(struct attune_prompt *prompt, size_t i, const char *text, c
     return status;
 }
 
+/* --var NAME=VALUE: from then on braces in the blocks are looked at too. */
+static int set_variables(struct cli *cli, struct attune_prompt *prompt, struct attune_error *err)
+{
+    int status = ATTUNE_OK;
+
+    for (size_t i = 0; status == ATTUNE_OK && i < cli_count(cli, "var"); i++) {
+        const char *given = cli_value_at(cli, "var", i), *sign = strchr(given, '=');
+        char *name = strndup(given, sign ? (size_t)(sign - given) : strlen(given));
+
+        if (!sign || !name) {
+            status = name ? attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                             "--var %.60s: wants NAME=VALUE", given)
+                          : no_memory(err);
+        } else {
+            status = attune_prompt_set_variable(prompt, name, sign + 1, err);
+            prompt->fill = true;
+        }
+        free(name);
+    }
+    return status;
+}
+
 static int put_together(struct cli *cli, struct attune_prompt *prompt, long shots,
                         struct attune_error *err)
 {
     const char *examples = cli_value(cli, "examples");
     int status = use_template(prompt, cli_value(cli, "template"), err);
 
+    if (status == ATTUNE_OK) {
+        status = set_variables(cli, prompt, err);
+    }
     if (status == ATTUNE_OK) {
         status = set_block(prompt, 0, cli_value(cli, "task"), NULL, err);
     }

@@ -49,7 +49,7 @@ static struct edit *new_edit(struct compose *c, const char *text)
 }
 
 /* An arrangement of n blocks, still empty; owned by c. */
-static struct compose_state *new_state(struct compose *c, const struct attune_template *form,
+static struct compose_state *new_state(struct compose *c, const struct attune_prompt *rest,
                                        size_t n)
 {
     struct compose_state *s;
@@ -58,7 +58,7 @@ static struct compose_state *new_state(struct compose *c, const struct attune_te
         return NULL;
     }
     s = calloc(1, sizeof *s + n * sizeof *s->blocks);
-    if (!s || attune_template_copy(&s->form, form, NULL) != ATTUNE_OK) {
+    if (!s || attune_prompt_copy_rest(&s->rest, rest, NULL) != ATTUNE_OK) {
         free(s);
         return NULL;
     }
@@ -99,7 +99,7 @@ static struct edit *edit_for(struct compose *c, struct edit *here, const char *t
 
 static struct compose_state *state_of(struct compose *c, const struct attune_prompt *from)
 {
-    struct compose_state *s = new_state(c, &from->form, from->n);
+    struct compose_state *s = new_state(c, from, from->n);
 
     for (size_t i = 0; s && i < from->n; i++) {
         const struct attune_block *block = &from->blocks[i];
@@ -133,19 +133,13 @@ void compose_done(struct compose *c)
         edit_free(c->edits[i]);
     }
     for (size_t i = 0; i < c->n_states; i++) {
-        attune_template_done(&c->states[i]->form);
+        attune_prompt_done(&c->states[i]->rest);
         free(c->states[i]);
     }
     free(c->edits);
     free(c->states);
     free(c->entries);
     memset(c, 0, sizeof *c);
-}
-
-static bool same_form(const struct attune_template *a, const struct attune_template *b)
-{
-    return strcmp(a->name, b->name) == 0 && strcmp(a->task, b->task) == 0 &&
-           strcmp(a->shot, b->shot) == 0 && strcmp(a->query, b->query) == 0;
 }
 
 static bool same_blocks(const struct compose_state *s, const struct attune_prompt *p)
@@ -163,7 +157,7 @@ static bool same_blocks(const struct compose_state *s, const struct attune_promp
 
 bool compose_take(struct compose *c, const struct attune_prompt *from)
 {
-    if (same_blocks(c->now, from) && same_form(&c->now->form, &from->form)) {
+    if (same_blocks(c->now, from) && attune_prompt_same_rest(&c->now->rest, from)) {
         return false;
     }
     return arrange(c, state_of(c, from));
@@ -177,7 +171,7 @@ int compose_put(const struct compose *c, struct attune_prompt *to, struct attune
     if (status != ATTUNE_OK) {
         return status;
     }
-    status = attune_prompt_use(&fresh, &c->now->form, err);
+    status = attune_prompt_copy_rest(&fresh, &c->now->rest, err);
     for (size_t i = 0; status == ATTUNE_OK && i < c->now->n; i++) {
         const struct compose_block *b = &c->now->blocks[i];
         const char *answer = b->answer ? edit_text(b->answer) : "";
@@ -201,7 +195,7 @@ int compose_put(const struct compose *c, struct attune_prompt *to, struct attune
 static struct compose_state *resized(struct compose *c, size_t at, bool grow)
 {
     const struct compose_state *now = c->now;
-    struct compose_state *s = new_state(c, &now->form, grow ? now->n + 1 : now->n - 1);
+    struct compose_state *s = new_state(c, &now->rest, grow ? now->n + 1 : now->n - 1);
 
     if (s) {
         memcpy(s->blocks, now->blocks, at * sizeof *now->blocks);
@@ -239,7 +233,7 @@ bool compose_remove(struct compose *c, size_t at)
 
 static struct compose_state *copied(struct compose *c)
 {
-    struct compose_state *s = new_state(c, &c->now->form, c->now->n);
+    struct compose_state *s = new_state(c, &c->now->rest, c->now->n);
 
     if (s) {
         memcpy(s->blocks, c->now->blocks, c->now->n * sizeof *s->blocks);

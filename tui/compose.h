@@ -18,8 +18,8 @@ struct compose_block {
     struct edit *text, *answer; /* answer: NULL for the task */
 };
 
-struct compose_state { /* an arrangement of blocks; never changed once it is made */
-    struct attune_template form;
+struct compose_state {         /* an arrangement of blocks; never changed once it is made */
+    struct attune_prompt rest; /* template, variables, record; no blocks */
     size_t n;
     struct compose_block blocks[]; /* [n] */
 };

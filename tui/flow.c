@@ -92,9 +92,34 @@ static void close_form(struct flow *f)
     }
 }
 
-static bool make_flow(struct flow *f, const struct compose_block *block,
-                      const struct attune_template *form, enum task_name task)
+/* A variable of the template, as its value; one without stays as it is written, and the warning
+ * below the blocks says so. NULL: no variable is at s. */
+static const char *variable_at(const struct attune_prompt *rest, const char *s, size_t *len)
 {
+    const char *end = strstr(s, "}}");
+    char name[128];
+    size_t from = 2 + strspn(s + 2, " "), n;
+
+    if (strncmp(s, "{{", 2) != 0 || !end || (size_t)(end - s) < from) {
+        return NULL;
+    }
+    n = (size_t)(end - s) - from;
+    while (n > 0 && s[from + n - 1] == ' ') {
+        n--;
+    }
+    if (n >= sizeof name) {
+        return NULL;
+    }
+    memcpy(name, s + from, n);
+    name[n] = '\0';
+    *len = (size_t)(end - s) + 2;
+    return attune_prompt_variable(rest, name);
+}
+
+static bool make_flow(struct flow *f, const struct compose_block *block,
+                      const struct attune_prompt *rest, enum task_name task)
+{
+    const struct attune_template *form = &rest->form;
     const char *section = block->kind == ATTUNE_BLOCK_TASK   ? form->task
                           : block->kind == ATTUNE_BLOCK_SHOT ? form->shot
                                                              : form->query;
@@ -106,15 +131,19 @@ static bool make_flow(struct flow *f, const struct compose_block *block,
     f->empty = !texts[1][0] && !texts[2][0];
     for (const char *s = section; ok && *s;) {
         const struct slot *slot = slot_at(s);
+        size_t named = 0;
+        const char *value = slot ? NULL : variable_at(rest, s, &named);
         const char *next = strstr(s + 1, "{{");
         if (slot && slot->part == ATTUNE_PART_FORM) {
             ok = add(f, ATTUNE_PART_FORM, false, "{{", 2);
         } else if (slot) {
             ok = add_field(f, slot->part, texts[slot->part], seen);
+        } else if (value) {
+            ok = add(f, ATTUNE_PART_FORM, false, value, strlen(value));
         } else {
             ok = add(f, ATTUNE_PART_FORM, false, s, next ? (size_t)(next - s) : strlen(s));
         }
-        s = slot ? s + strlen(slot->name) : next ? next : s + strlen(s);
+        s = slot ? s + strlen(slot->name) : value ? s + named : next ? next : s + strlen(s);
     }
     close_form(f);
     for (int part = ATTUNE_PART_TEXT; ok && part <= ATTUNE_PART_ANSWER; part++) {
@@ -173,7 +202,7 @@ int flows_init(struct flows *l, const struct compose *c, enum task_name task, in
     }
     for (size_t i = 0; i < c->now->n; i++) {
         l->n_flows = i + 1;
-        if (!make_flow(&l->flows[i], &c->now->blocks[i], &c->now->form, task) ||
+        if (!make_flow(&l->flows[i], &c->now->blocks[i], &c->now->rest, task) ||
             (task_shows(task, c->now->blocks[i].kind, false) && !add_rows(l, i, columns))) {
             flows_done(l);
             return ATTUNE_MEMORY;

@@ -104,7 +104,7 @@ static struct style token_style(const void *context, const struct canvas *c, siz
 /* Which block a token of the composed prompt came from: "shot 2 answer", "template (query)". */
 static const char *origin(char out[64], const struct workbench *b, size_t i)
 {
-    static const char *const parts[] = {"template", "", "answer"};
+    static const char *const parts[] = {"template", "", "answer", "variable"};
     const struct attune_rendered *text = &b->text;
 
     if (b->replayed) {

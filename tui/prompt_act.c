@@ -186,6 +186,36 @@ static bool load_shots(struct panel *panel, const char *arg)
     return prompt_put(panel);
 }
 
+/* NAME VALUE: what {{NAME}} stands for; NAME alone takes it away. Without any, braces in the blocks
+ * are looked at from now on, or no longer. */
+static bool variable(struct panel *panel, const char *arg)
+{
+    struct attune_prompt *p = &panel->bench->prompt;
+    const char *space = arg ? strchr(arg, ' ') : NULL;
+    struct attune_error err;
+    char name[128];
+
+    if (!need_shots(panel)) {
+        return true;
+    }
+    if (!arg || !*arg) {
+        p->fill = !p->fill;
+        bench_say(panel->bench, false,
+                  p->fill ? "{{name}} in the blocks stands for a variable"
+                          : "braces in the blocks are sent as they are");
+    } else {
+        snprintf(name, sizeof name, "%.*s", space ? (int)(space - arg) : (int)strlen(arg), arg);
+        if (attune_prompt_set_variable(p, name, space ? space + 1 : NULL, &err) != ATTUNE_OK) {
+            return prompt_fail(panel, err.text);
+        }
+        p->fill |= space != NULL;
+        bench_say(panel->bench, false, space ? "{{%s}} is %.120s" : "{{%s}} has no value", name,
+                  space ? space + 1 : "");
+    }
+    prompt_take(panel);
+    return prompt_put(panel);
+}
+
 /* Where something is to be filled in: the mask, or the next sentinel. */
 static bool mask(struct panel *panel, const char *arg)
 {
@@ -255,6 +285,7 @@ static const struct {
     {"block_previous", block_previous},
     {"template", use_named_template},
     {"load_shots", load_shots},
+    {"variable", variable},
     {"clear", clear},
     {"mask", mask},
     {"undo", undo},

@@ -266,6 +266,15 @@ static void draw_budget(const struct prompt_view *v, struct canvas *c, struct re
               text);
 }
 
+static bool looks_like_a_variable(const char *text)
+{
+    const char *open = strstr(text, "{{"), *end = open ? strstr(open, "}}") : NULL;
+
+    return end && end > open + 2 && end - open < 64 &&
+           strspn(open + 2, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789-. ") ==
+               (size_t)(end - open - 2);
+}
+
 /* One sentence about what is sent, the gravest first; NULL if there is nothing to say. */
 static const char *warning(const struct workbench *b, const struct flows *l, enum role *role)
 {
@@ -288,6 +297,11 @@ static const char *warning(const struct workbench *b, const struct flows *l, enu
     if (task_at(b->task)->shots && query->closing == 0 && query->len > 0 &&
         query->text[query->len - 1] == ' ') {
         return "ends in a space (\u00b7): it belongs into the next word's token";
+    }
+    for (size_t i = 0; task_at(b->task)->shots && !b->prompt.fill && i < b->prompt.n; i++) {
+        if (!b->prompt.blocks[i].off && looks_like_a_variable(b->prompt.blocks[i].text)) {
+            return "braces are sent as they are; :variable NAME VALUE fills {{NAME}} in";
+        }
     }
     return NULL;
 }

@@ -29,7 +29,7 @@ text() {
     ok "compose $1 $2: to the byte" $?
 }
 
-echo "1..15"
+echo "1..18"
 text 'Once upon a time ' --query 'Once upon a time ' -n 0
 text 'Review: The movie was wonderful.\nSentiment: Positive\n\nReview: Fine.\nSentiment:' \
     --template review --examples reviews --shots 1 --query Fine. -n 0
@@ -51,4 +51,8 @@ try 1 'has 16 shots, 17 were asked for' --examples reviews --shots 17 --query x
 printf '{"input":"a","output":"b"}\nbroken\n' >"$dir/broken.jsonl"
 try 1 'broken.jsonl: line 2' --examples "$dir/broken.jsonl" --query x
 try 1 'no-such-template' --template no-such-template --query x
+text 'Say cat in French.' --query 'Say {{what}} in {{lang}}.' --var what=cat --var lang=French -n 0
+try 1 'query, line 1, column 5: {{what}} has no value' --query 'Say {{what}}' --var lang=French
+printf '[query]\n{{> half}}\n' >"$dir/form.txt"; printf '{{> form}}' >"$dir/half.txt"
+try 1 'fragments go in a circle: half > form > half' --template "$dir/form.txt" --query x
 exit $failed

@@ -163,8 +163,8 @@ static void a_broken_template_is_refused_with_the_place(void **state)
     refused("[task]\n{{task}}\n", "no section [query]");
     refused("hello\n[query]\n", "line 1");
     refused("[query]\n[query]\n", "line 2");
-    refused("[query]\n{{task}}", "{{task}} at byte 0");
-    refused("[query]\nabc {{inputs}}", "at byte 4");
+    refused("[query]\n{{task}}", "section query, line 1, column 1: {{task}} means nothing");
+    refused("[query]\n\u00e9\nabc {{in put}}", "line 2, column 5: {{in put}}");
     refused("[query]\nabc {{input", "do not close");
     refused("[shot]\n{{}}\n[query]\n", "{{}}");
     assert_int_equal(attune_template_parse(&form, "t", "[query]\n\0", 9, &err), ATTUNE_FORMAT);
