@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/ablate.h"
 #include "engine/arena.h"
 #include "engine/attend.h"
 #include "engine/gemm.h"
@@ -75,6 +76,7 @@ void attune_context_free(struct attune_context *ctx)
 {
     if (ctx) {
         team_free(ctx->team);
+        ablation_free(ctx->ablation);
         arena_free(ctx);
         free(ctx);
     }

@@ -43,6 +43,7 @@ struct attune_context {
     const struct kernel_ops *kernel;
     struct team *team;
     bool fast, keep_queries, keep_hidden;
+    struct ablation *ablation; /* what is silenced (ablate.h), or NULL */
     struct attune_context_stats stats;
 
     void *arena;

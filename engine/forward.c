@@ -9,6 +9,7 @@
  * no sum is. */
 #include <config.h>
 
+#include "engine/ablate.h"
 #include "engine/attend.h"
 #include "engine/product.h"
 
@@ -86,17 +87,23 @@ static void attend_and_add(struct attune_context *ctx, const struct relation *re
                            const struct attention *a, const struct chunk *c, float *residual)
 {
     const struct stack *stack = c->side->stack;
+    enum ablate_block block = rel->from == rel->to ? ABLATE_SELF : ABLATE_CROSS;
+    bool stopped = ablate_stops(ctx, c->side, c->layer, block);
     struct products output = {
         .list = {{&a->o, ctx->sum, (size_t)ctx->recipe->d_model}},
         .n = 1,
         .x = ctx->heads,
         .ldx = (size_t)stack->n_heads * (size_t)stack->head_dim,
         .count = c->count,
-        .residual = residual,
+        .residual = stopped ? NULL : residual,
     };
 
     attend(ctx, rel, c->layer, c->side->n, c->count);
+    ablate_heads(ctx, rel, c->layer, c->count);
     products_run(ctx, &output);
+    if (stopped) {
+        ablate_block(ctx, c->side, c->layer, block, residual, c->count);
+    }
 }
 
 static void attention_block(struct attune_context *ctx, const struct chunk *c, const float *h,
@@ -165,7 +172,8 @@ static void mlp_block(struct attune_context *ctx, const struct chunk *c, const f
 {
     const struct layer *layer = layer_of(c);
     size_t d = (size_t)ctx->recipe->d_model, width = (size_t)c->side->stack->d_ff;
-    bool gated = matrix_there(&layer->gate);
+    bool gated = matrix_there(&layer->gate),
+         stopped = ablate_stops(ctx, c->side, c->layer, ABLATE_MLP);
     struct products up = {
         .list = {{&layer->up, ctx->up, width}, {&layer->gate, ctx->gate, width}},
         .n = gated ? 2 : 1,
@@ -181,11 +189,14 @@ static void mlp_block(struct attune_context *ctx, const struct chunk *c, const f
         .x = ctx->up,
         .ldx = width,
         .count = c->count,
-        .residual = residual,
+        .residual = stopped ? NULL : residual,
     };
 
     products_run(ctx, &up);
     products_run(ctx, &down);
+    if (stopped) {
+        ablate_block(ctx, c->side, c->layer, ABLATE_MLP, residual, c->count);
+    }
 }
 
 /* ---- the whole

@@ -48,6 +48,8 @@ engine_parts = \
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
+	%D%/ablate.c \
+	%D%/ablate.h \
 	%D%/arena.c \
 	%D%/arena.h \
 	%D%/attend.c \
@@ -79,6 +81,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/hub.h \
 	%D%/json_error.c \
 	%D%/json_error.h \
+	%D%/head_list.c \
+	%D%/head_list.h \
 	%D%/heads.c \
 	%D%/kernels.c \
 	%D%/kernels.h \

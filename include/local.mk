@@ -1,4 +1,5 @@
 noinst_HEADERS += \
+	%D%/attune/ablate.h \
 	%D%/attune/attention.h \
 	%D%/attune/attune.h \
 	%D%/attune/budget.h \

@@ -29,6 +29,7 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/tui/cmd_attention_test \
 	%D%/tui/cmd_bench_test \
+	%D%/engine/ablate_test \
 	%D%/engine/attention_test \
 	%D%/engine/context_test \
 	%D%/engine/forward_test \
@@ -138,6 +139,7 @@ spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
+%C%_engine_ablate_test_SOURCES = %D%/engine/ablate_test.c $(golden_sources)
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)

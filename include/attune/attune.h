@@ -11,6 +11,7 @@
 #include <attune/model.h>
 #include <attune/quantize.h>
 #include <attune/context.h>
+#include <attune/ablate.h>
 #include <attune/attention.h>
 #include <attune/heads.h>
 #include <attune/dist.h>
