@@ -101,6 +101,8 @@ check_PROGRAMS += \
 	%D%/tui/forest_test \
 	%D%/tui/workbench_test
 
+check_PROGRAMS += %D%/tui/workbench_look_test
+
 check_PROGRAMS += \
 	%D%/prompts/variable_test
 
@@ -207,6 +209,7 @@ EXTRA_DIST += \
 	%D%/screens/term-xterm.test \
 	%D%/screens/term-xterm256color.test \
 	%D%/screens/fill.test \
+	%D%/screens/fork.test \
 	%D%/screens/follows.test \
 	%D%/screens/question.test \
 	%D%/screens/classify.test \

@@ -208,10 +208,17 @@ static double drawn_number(const struct workbench *b)
     return b->shown_step >= 0 ? b->steps[b->shown_step].draw.u : attune_rng_uniform(b->seed, 0);
 }
 
-/* What stands at the position of an encoder. */
+/* Is it the distribution of a token that stands there, read and not drawn? */
+static bool is_seen(const struct workbench *b)
+{
+    return bench_has_places(b) || (b->shown_step < 0 && b->shown_prompt > 0);
+}
+
 static attune_token place_token(const struct workbench *b)
 {
-    return b->shown_place < b->tokens.n ? b->tokens.ids[b->shown_place] : ATTUNE_TOKEN_NONE;
+    return b->shown_prompt > 0            ? bench_token_at(b, b->shown_prompt)
+           : b->shown_place < b->tokens.n ? b->tokens.ids[b->shown_place]
+                                          : ATTUNE_TOKEN_NONE;
 }
 
 static void draw_summary(const struct dist_view *v, struct canvas *c, struct rect r, int y)
@@ -244,10 +251,15 @@ static void draw_seed(const struct dist_view *v, struct canvas *c, struct rect r
     char bytes[VIEW_BYTES], text[VIEW_NUMBER];
     bool special;
     size_t len = view_id_bytes(b, draw->id, bytes, &special);
-    int x = canvas_print(c, r, y, 0, dim, "u ");
+    int x;
 
-    x += canvas_print(c, r, y, x, value, "%.4f", draw->u);
-    x += canvas_print(c, r, y, x, dim, " draws ");
+    if (isnan(draw->u)) {
+        x = canvas_print(c, r, y, 0, dim, "put in by hand: ");
+    } else {
+        x = canvas_print(c, r, y, 0, dim, "u ");
+        x += canvas_print(c, r, y, x, value, "%.4f", draw->u);
+        x += canvas_print(c, r, y, x, dim, " draws ");
+    }
     x += special ? canvas_text(c, r, y, x, bytes, len, style_of(c, ROLE_SPECIAL))
                  : view_token(c, r, y, x, bytes, len, style_of(c, ROLE_ACCENT));
     x++;
@@ -261,7 +273,7 @@ static void draw_seed(const struct dist_view *v, struct canvas *c, struct rect r
     }
 }
 
-/* At a position of an encoder nothing is drawn: what stands there is what counts. */
+/* Where a token stands already nothing is drawn: it is what counts. */
 static void draw_place(const struct dist_view *v, struct canvas *c, struct rect r, int y)
 {
     const struct workbench *b = v->bench;
@@ -269,7 +281,8 @@ static void draw_place(const struct dist_view *v, struct canvas *c, struct rect 
     char bytes[VIEW_BYTES], text[VIEW_NUMBER];
     bool special, mask = task_is_mask(b->model, id);
     size_t len = view_id_bytes(b, id, bytes, &special);
-    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "token %zu ", b->shown_place + 1);
+    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "token %zu ",
+                         (b->shown_prompt ? b->shown_prompt : b->shown_place) + 1);
 
     x += special ? canvas_text(c, r, y, x, bytes, len, style_of(c, ROLE_SPECIAL))
                  : view_token(c, r, y, x, bytes, len, style_of(c, ROLE_ACCENT));
@@ -278,8 +291,16 @@ static void draw_place(const struct dist_view *v, struct canvas *c, struct rect 
         view_clip(c, r, y, x, style_of(c, ROLE_DIM), "what would stand there?");
         return;
     }
+    if (id < 0 || (size_t)id >= b->trace.n_vocab) {
+        return;
+    }
     x += view_pair(c, r, y, x, "p", view_p(text, raw_p(b, id)));
-    view_clip(c, r, y, x, style_of(c, ROLE_DIM), "seen, not masked");
+    if (b->shown_prompt || r.cols >= NARROW_COLUMNS) {
+        snprintf(text, sizeof text, "%zu", attune_dist_rank(b->logits, b->trace.n_vocab, id) + 1);
+        x += view_pair(c, r, y, x, "rank", text);
+    }
+    view_clip(c, r, y, x, style_of(c, ROLE_DIM),
+              b->shown_prompt ? "Enter forks here" : "seen, not masked");
 }
 
 /* The kept candidates side by side, as wide as they are likely, and u among them. */
@@ -288,7 +309,7 @@ static void draw_cumulative(const struct dist_view *v, struct canvas *c, struct 
 {
     const struct attune_trace *t = &v->bench->trace;
     double low = 0;
-    int at = (int)(u * r.cols);
+    int at = isnan(u) ? -1 : (int)(u * r.cols);
 
     view_rule(c, r, y, 0, r.cols, style_of(c, ROLE_FRAME));
     for (size_t i = 0; i < t->n_kept; i++) {
@@ -308,7 +329,7 @@ static void draw_cumulative(const struct dist_view *v, struct canvas *c, struct 
             canvas_text(c, r, y, to - 1, "\u2502", 3, s);
         }
     }
-    if (!bench_has_places(v->bench)) {
+    if (!is_seen(v->bench) && at >= 0) {
         canvas_text(c, r, y, at, "\u25bc", 3, style_of(c, ROLE_ACCENT));
     }
 }
@@ -381,6 +402,20 @@ static void draw_selected(const struct dist_view *v, struct canvas *c, struct re
     view_pair(c, r, y, x, "sum", text);
 }
 
+/* What the knobs as they stand would draw; what stands there where that is known. */
+static void find_draw(struct attune_draw *out, const struct workbench *b)
+{
+    double u = drawn_number(b);
+
+    if (is_seen(b)) {
+        *out = (struct attune_draw){.id = place_token(b), .u = NAN};
+    } else if (isnan(u)) {
+        *out = b->steps[b->shown_step].draw;
+    } else {
+        attune_trace_draw(out, &b->trace, u);
+    }
+}
+
 /* Rows above the candidates: summary, seed, cumulative bar, column heads, as many as there is room
  * for. */
 int dist_view_head_rows(const struct dist_view *v, struct rect inside)
@@ -407,12 +442,11 @@ void dist_view_draw(struct dist_view *v, struct canvas *c, struct rect inside)
     v->rows = list.rows;
     v->top = view_scroll(v->top, v->selected, v->n, list.rows);
     k = divide(v, inside.cols, list.rows);
-    attune_trace_draw(&draw, &v->bench->trace, drawn_number(v->bench));
+    find_draw(&draw, v->bench);
     if (head >= 1) {
         draw_summary(v, c, inside, y++);
     }
-    if (head >= 3 && bench_has_places(v->bench)) {
-        draw.id = place_token(v->bench);
+    if (head >= 3 && is_seen(v->bench)) {
         draw_place(v, c, inside, y++);
     } else if (head >= 3) {
         draw_seed(v, c, inside, y++, &draw);

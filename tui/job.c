@@ -33,8 +33,8 @@ static int no_model(struct attune_error *err)
     return attune_error_set(err, ATTUNE_ARGUMENT, 0, "no model is open: use :model NAME");
 }
 
-/* The store, opened when it is first needed; NULL with err set if there is none. */
-static struct attune_store *need_store(struct worker *w, struct attune_error *err)
+/* Opened when it is first needed. */
+struct attune_store *job_store(struct worker *w, struct attune_error *err)
 {
     if (!w->store && !w->settings.db_path) {
         attune_error_set(err, ATTUNE_ARGUMENT, 0, "no database: nothing is recorded");
@@ -254,9 +254,8 @@ static void tell_finished(struct worker *w, enum attune_stop stop, double tokens
     }
 }
 
-/* Produces all steps of a run that has started; a waiting attention job is answered between two
- * tokens. */
-static int produce(struct worker *w, struct attune_run *run, struct attune_error *err)
+/* A waiting attention job is answered between two tokens. */
+int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err)
 {
     size_t n_vocab = (size_t)attune_model_info(w->model)->n_vocab, n = 0;
     double start = now_ms();
@@ -287,7 +286,7 @@ static void do_run(struct worker *w, struct job *job)
     int status = read_prompt(w, job, &text, &read, &err);
 
     if (status == ATTUNE_OK && w->settings.db_path) {
-        store = need_store(w, &err);
+        store = job_store(w, &err);
         if (!store) {
             say_error(w, &err); /* the run goes on, unrecorded and said so */
         }
@@ -313,7 +312,7 @@ static void do_run(struct worker *w, struct job *job)
     }
     if (status == ATTUNE_OK) {
         tell_started(w, attune_run_id(run), job->revision);
-        status = produce(w, run, &err);
+        status = job_produce(w, run, &err);
         if (status == ATTUNE_OK) {
             status = attune_run_finish(run, &err);
         }
@@ -351,7 +350,7 @@ static void do_step(struct worker *w, struct job *job)
 static void do_list(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
-    struct attune_store *store = need_store(w, &err);
+    struct attune_store *store = job_store(w, &err);
     struct attune_run_search search = {{0}};
     struct event *event = event_new(EVENT_listed);
     int status = !event ? no_memory(&err) : store ? ATTUNE_OK : err.status;
@@ -438,7 +437,7 @@ static int verify(struct worker *w, struct attune_store *store, int64_t run,
 static void do_replay(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
-    struct attune_store *store = need_store(w, &err);
+    struct attune_store *store = job_store(w, &err);
     struct attune_run_record record = {0};
     int status = store ? attune_store_load_run(store, job->run, &record, &err) : err.status;
 
@@ -460,7 +459,7 @@ static void do_replay(struct worker *w, struct job *job)
 static void do_restore(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
-    struct attune_store *store = need_store(w, &err);
+    struct attune_store *store = job_store(w, &err);
     int status = store ? tell_record(w, store, job->run, EVENT_restored, &err) : err.status;
 
     if (status != ATTUNE_OK) {
@@ -471,7 +470,7 @@ static void do_restore(struct worker *w, struct job *job)
 static void do_remove(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
-    struct attune_store *store = need_store(w, &err);
+    struct attune_store *store = job_store(w, &err);
     int status = store ? attune_store_remove_run(store, job->run, &err) : err.status;
 
     if (status != ATTUNE_OK) {
@@ -500,6 +499,11 @@ static void do_heads(struct worker *w, struct job *job)
 static void do_write(struct worker *w, struct job *job)
 {
     job_write(w, job);
+}
+
+static void do_fork(struct worker *w, struct job *job)
+{
+    job_fork(w, job);
 }
 
 void job_do(struct worker *w, struct job *job)

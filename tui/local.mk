@@ -73,6 +73,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.h \
 	%D%/job.c \
 	%D%/job_attention.c \
+	%D%/job_fork.c \
 	%D%/job_task.c \
 	%D%/job_walk.c \
 	%D%/panel.h \
@@ -86,6 +87,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
 	%D%/workbench_knob.c \
+	%D%/workbench_look.c \
 	%D%/workbench_side.c \
 	%D%/workbench_task.c \
 	%D%/worker.c \

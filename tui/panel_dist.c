@@ -19,6 +19,7 @@ struct dist_state {
     struct { /* which logits the order is of */
         uint64_t answered;
         long step;
+        size_t prompt;
         int64_t run;
         double logsumexp;
         float max_logit;
@@ -39,7 +40,7 @@ static void close_dist(struct panel *panel)
 static bool is_current(const struct dist_state *s, const struct workbench *b)
 {
     return s->n == b->trace.n_vocab && s->of.answered == b->answered &&
-           s->of.step == b->shown_step && s->of.run == b->run &&
+           s->of.step == b->shown_step && s->of.prompt == b->shown_prompt && s->of.run == b->run &&
            s->of.logsumexp == b->trace.raw.logsumexp && s->of.max_logit == b->trace.raw.max_logit;
 }
 
@@ -82,6 +83,7 @@ static bool put_in_order(struct dist_state *s, const struct workbench *b)
     }
     s->of.answered = b->answered;
     s->of.step = b->shown_step;
+    s->of.prompt = b->shown_prompt;
     s->of.run = b->run;
     s->of.logsumexp = b->trace.raw.logsumexp;
     s->of.max_logit = b->trace.raw.max_logit;
@@ -145,6 +147,9 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
         snprintf(out, capacity, "Distribution \u00b7 %stoken %zu%s",
                  task_is_mask(b->model, b->tokens.ids[b->shown_place]) ? "mask, " : "seen, ",
                  b->shown_place + 1, stale);
+    } else if (b->shown_prompt > 0) {
+        snprintf(out, capacity, "Distribution \u00b7 token %zu of the prompt%s",
+                 b->shown_prompt + 1, stale);
     } else {
         snprintf(out, capacity, "Distribution \u00b7 next token%s", stale);
     }
@@ -313,6 +318,39 @@ static bool key(struct panel *panel, const struct key *key)
     return move(panel, view_move_of_key(key));
 }
 
+/* The candidate under the cursor, or an id, in place of what stands there. */
+static bool fork_here(struct panel *panel, const char *arg)
+{
+    struct dist_state *s = panel->state;
+    struct workbench *b = panel->bench;
+    long id = arg && *arg ? view_long(arg + (arg[0] == '#'), -1) : -1;
+
+    if (!put_in_order(s, b)) {
+        bench_say(b, true, "fork: there is no candidate to choose yet");
+    } else if (arg && *arg && (id < 0 || (size_t)id >= s->n)) {
+        bench_say(b, true, "fork: wants the id of a token, 0 to %zu", s->n - 1);
+    } else {
+        bench_fork(b, id >= 0 ? (attune_token)id : s->order[s->selected]);
+    }
+    return true;
+}
+
+/* look N: at token N of prompt and run; without a number behind the last one of the prompt. */
+static bool look(struct panel *panel, const char *name, const char *arg)
+{
+    struct workbench *b = panel->bench;
+    long to = view_long(arg, 0);
+
+    if (strcmp(name, "look") != 0) {
+        bench_look_by(b, name[5] == 'n' ? 1 : -1);
+    } else if (arg && *arg && (to < 1 || (size_t)to > bench_n_tokens(b))) {
+        bench_say(b, true, "look: wants the number of a token, 1 to %zu", bench_n_tokens(b));
+    } else {
+        bench_look(b, to > 0 ? (size_t)to - 1 : bench_n_prompt(b));
+    }
+    return true;
+}
+
 static bool action(struct panel *panel, const char *name, const char *arg)
 {
     struct dist_state *s = panel->state;
@@ -323,6 +361,12 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     }
     if (strcmp(name, "ban") == 0 || strcmp(name, "force") == 0 || strcmp(name, "bias") == 0) {
         return change_bias(panel, name, arg);
+    }
+    if (strcmp(name, "fork") == 0) {
+        return fork_here(panel, arg);
+    }
+    if (strcmp(name, "look") == 0 || strncmp(name, "look_", 5) == 0) {
+        return look(panel, name, arg);
     }
     if (strcmp(name, "waterfall") == 0) {
         s->no_waterfall = !s->no_waterfall;

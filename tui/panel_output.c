@@ -215,6 +215,10 @@ static void draw_step(const struct workbench *b, struct canvas *c, struct rect r
     x += view_pair(c, r, y, x, "raw", view_p(number, step->p_raw));
     snprintf(text, sizeof text, "%u", step->rank + 1);
     x += view_pair(c, r, y, x, "rank", text);
+    if (isnan(step->draw.u)) {
+        view_clip(c, r, y, x, style_of(c, ROLE_DIM), "put in by hand");
+        return;
+    }
     snprintf(text, sizeof text, "%.4f in %.4f-%.4f", step->draw.u, step->draw.low, step->draw.high);
     view_pair(c, r, y, x, "u", text);
 }
@@ -303,7 +307,9 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
         task_words_title(b, out, capacity);
     } else if (b->n_steps == 0 && b->state != BENCH_GENERATING) {
         snprintf(out, capacity, "Output");
-    } else if (b->replayed) {
+    } else if (b->forked && b->state != BENCH_GENERATING && b->run) {
+        snprintf(out, capacity, "Output \u00b7 a fork, saved as run %lld", (long long)b->run);
+    } else if (b->replayed && !b->forked) {
         snprintf(out, capacity, "Output \u00b7 replay of run %lld", (long long)b->run);
     } else if (b->state == BENCH_GENERATING) {
         snprintf(out, capacity, "Output \u00b7 generating \u2026");

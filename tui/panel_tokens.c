@@ -270,15 +270,10 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
              b->replayed ? " (replayed)" : "");
 }
 
-/* A token of the run brings its own distribution with it. */
+/* A token brings with it the distribution that led to it. */
 static void go(struct panel *panel, size_t to)
 {
-    struct workbench *b = panel->bench;
-
-    bench_move_cursor(b, (long)to - (long)b->token_cursor);
-    if (b->n_steps > 0 && b->token_cursor >= strip_prompt(b) && b->state != BENCH_GENERATING) {
-        bench_use_step(b, b->token_cursor - strip_prompt(b));
-    }
+    bench_look(panel->bench, to);
 }
 
 static bool move(struct panel *panel, enum view_move move)
@@ -287,6 +282,10 @@ static bool move(struct panel *panel, enum view_move move)
 
     if (move == VIEW_STAY) {
         return false;
+    }
+    if (move == VIEW_RIGHT && panel->bench->token_cursor + 1 == bench_n_tokens(panel->bench)) {
+        go(panel, bench_n_tokens(panel->bench)); /* what comes next */
+        return true;
     }
     go(panel, strip_moved(panel->bench, move, panel->bench->token_cursor, s->columns, s->rows));
     return true;

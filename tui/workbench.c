@@ -130,7 +130,7 @@ int bench_fail(struct workbench *b, const struct attune_error *err)
     return err->status;
 }
 
-static struct job *prepare(struct workbench *b, enum job_kind kind)
+struct job *bench_prepare(struct workbench *b, enum job_kind kind)
 {
     struct job *job = job_new(kind);
 
@@ -150,7 +150,7 @@ void bench_prompt_changed(struct workbench *b)
 
     b->revision++;
     b->frame++;
-    job = prepare(b, JOB_evaluate);
+    job = bench_prepare(b, JOB_evaluate);
     if (job) {
         job->place = b->token_cursor;
     }
@@ -179,7 +179,7 @@ int bench_load_example(struct workbench *b, const char *name)
 
 void bench_request_attention(struct workbench *b, const struct attention_request *request)
 {
-    struct job *job = prepare(b, JOB_attention);
+    struct job *job = bench_prepare(b, JOB_attention);
 
     if (job) {
         job->attention = *request;
@@ -200,8 +200,7 @@ static bool give_segments(const struct workbench *b, struct job *job)
     return job->type_ids != NULL;
 }
 
-/* What the model has read for the distribution that is shown, into a job. */
-static bool give_input(const struct workbench *b, struct job *job)
+bool bench_give_input(const struct workbench *b, struct job *job)
 {
     size_t n = bench_n_encoder(b);
 
@@ -227,7 +226,7 @@ bool bench_same_window(const struct attention_request *a, const struct attention
 
 void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t first)
 {
-    struct job *job = prepare(b, JOB_heads);
+    struct job *job = bench_prepare(b, JOB_heads);
 
     if (job) {
         job->attention.kind = kind;
@@ -253,7 +252,7 @@ static char *typed_path(const char *path)
 
 void bench_write_attention(struct workbench *b, const struct attention_file *file)
 {
-    struct job *job = prepare(b, JOB_write);
+    struct job *job = bench_prepare(b, JOB_write);
 
     if (job) {
         job->file = *file;
@@ -293,9 +292,9 @@ int bench_heads(const struct workbench *b)
 
 void bench_request_walk(struct workbench *b, size_t position)
 {
-    struct job *job = prepare(b, JOB_walk);
+    struct job *job = bench_prepare(b, JOB_walk);
 
-    if (job && give_input(b, job) && position < job->n + job->n_decoder) {
+    if (job && bench_give_input(b, job) && position < job->n + job->n_decoder) {
         job->step = position;
         worker_post(b->worker, job);
     } else {
@@ -305,7 +304,7 @@ void bench_request_walk(struct workbench *b, size_t position)
 
 void bench_request_score(struct workbench *b)
 {
-    struct job *job = bench_n_encoder(b) > 0 ? NULL : prepare(b, JOB_score);
+    struct job *job = bench_n_encoder(b) > 0 ? NULL : bench_prepare(b, JOB_score);
 
     if (job && (job->ids = malloc((b->tokens.n + 1) * sizeof *job->ids))) {
         job->n = b->tokens.n;
@@ -317,12 +316,11 @@ void bench_request_score(struct workbench *b)
     }
 }
 
-/* The distribution of another position; the model has read it already. */
-static void ask_place(struct workbench *b, size_t place)
+void bench_ask_place(struct workbench *b, size_t place)
 {
-    struct job *job = prepare(b, JOB_step);
+    struct job *job = bench_prepare(b, JOB_step);
 
-    if (job && give_input(b, job)) {
+    if (job && bench_give_input(b, job)) {
         job->place = place;
         job->step = SIZE_MAX;
         worker_post(b->worker, job);
@@ -340,7 +338,7 @@ void bench_move_cursor(struct workbench *b, long by)
     b->frame++;
     if (b->evaluated && b->worker && !bench_is_stale(b) && bench_has_places(b) &&
         b->token_cursor != b->shown_place) {
-        ask_place(b, b->token_cursor);
+        bench_ask_place(b, b->token_cursor);
     }
 }
 
@@ -353,7 +351,7 @@ int bench_run(struct workbench *b)
     if (!task_generates(b->task)) {
         return bench_use_answer(b);
     }
-    job = prepare(b, JOB_run);
+    job = bench_prepare(b, JOB_run);
     status = job ? attune_prompt_copy(&job->prompt, &b->prompt, &err) : ATTUNE_MEMORY;
 
     if (status == ATTUNE_OK) {
@@ -388,14 +386,15 @@ int bench_use_step(struct workbench *b, size_t step)
     }
     b->step_cursor = step;
     b->shown_step = (long)step;
+    b->shown_prompt = 0;
     b->read = b->evaluated = false; /* until the logits are there the step's own record is shown */
     b->frame++;
     if (!b->model ||
         (b->replayed && strcmp(b->record.model_name, attune_model_info(b->model)->name) != 0)) {
         return ATTUNE_OK;
     }
-    job = prepare(b, JOB_step);
-    if (job && give_input(b, job)) {
+    job = bench_prepare(b, JOB_step);
+    if (job && bench_give_input(b, job)) {
         job->step = step;
         job->place = (job->n_decoder ? job->n_decoder : job->n) - 1;
         worker_post(b->worker, job);
@@ -408,7 +407,7 @@ int bench_use_step(struct workbench *b, size_t step)
 static void post_named(struct workbench *b, enum job_kind kind, const char *text, int64_t run,
                        bool verify)
 {
-    struct job *job = prepare(b, kind);
+    struct job *job = bench_prepare(b, kind);
 
     if (job) {
         job->text = text ? strdup(text) : NULL;

@@ -149,6 +149,7 @@ struct workbench {
     long shown_step; /* whose distribution follows: a step of the run, or -1: what comes after the
                         prompt */
     size_t shown_place; /* an encoder's: the position whose distribution follows */
+    size_t shown_prompt; /* so many tokens of the prompt stand in front of it; 0: all of them */
     float *logits; /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
                       has   only what its record kept: steps[shown_step].top) */
     struct attune_trace trace; /* the chain over these logits, redone on every knob tick */
@@ -168,6 +169,7 @@ struct workbench {
     size_t output_len, output_capacity;
     enum attune_stop stop;
     bool replayed;                   /* the steps come from the store */
+    bool forked;                     /* the first steps are those of another run */
     struct attune_run_record record; /* of a replayed run; zeroed otherwise */
     struct attune_verdict verdict;   /* of the last verify; verdict.what is "" if there was none */
     double tokens_per_s;
@@ -249,6 +251,16 @@ int bench_run(struct workbench *b);
 void bench_cancel(struct workbench *b); /* what runs now; false message if nothing does */
 int bench_use_step(struct workbench *b,
                    size_t step); /* show the distribution behind a step of the run */
+
+/* workbench_look.c. The cursor on a token of prompt or run, and on the screen the distribution that
+ * led to it; behind the last token what comes next. */
+void bench_look(struct workbench *b, size_t position);
+void bench_look_by(struct workbench *b, long by);
+size_t bench_looked_at(const struct workbench *b); /* the position it led to */
+/* A run of its own: what stands in front of the shown distribution, this token, and what is drawn
+ * behind it. */
+int bench_fork(struct workbench *b, attune_token id);
+
 void bench_list_runs(struct workbench *b, const char *search);
 void bench_replay(struct workbench *b, int64_t run, bool verify);
 void bench_restore(struct workbench *b,

@@ -17,9 +17,12 @@ static void forget_run(struct workbench *b)
     b->stop = ATTUNE_STOP_NONE;
     b->replayed = false;
     b->step_cursor = 0;
-    b->evaluated = b->evaluated && b->shown_step < 0; /* what stood behind a step goes with it */
-    b->read = b->read && b->shown_step < 0;
+    /* what stood behind a step, or inside the prompt, goes with it */
+    b->evaluated = b->evaluated && b->shown_step < 0 && !b->shown_prompt;
+    b->read = b->read && b->shown_step < 0 && !b->shown_prompt;
     b->shown_step = -1;
+    b->shown_prompt = 0;
+    b->forked = false;
     b->tokens_per_s = 0;
     b->verdict = (struct attune_verdict){.first_difference = -1};
     attune_run_record_done(&b->record);
@@ -48,7 +51,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
         [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
         [JOB_score] = BENCH_IDLE,       [JOB_heads] = BENCH_IDLE,
-        [JOB_write] = BENCH_IDLE,
+        [JOB_write] = BENCH_IDLE,        [JOB_fork] = BENCH_GENERATING,
     };
 
     b->state = states[event->job];
@@ -127,6 +130,7 @@ static void take_evaluated(struct workbench *b, struct event *event)
         b->read = true;
         b->evaluated = false;
         b->shown_step = -1;
+        b->shown_prompt = 0;
         b->shown_place = event->place;
         take_logits(b, event, -1);
         if (b->evaluated && bench_has_places(b)) {
@@ -230,6 +234,10 @@ static void take_answer(struct workbench *b, struct event *event)
 
 static void take_started(struct workbench *b, struct event *event)
 {
+    if (event->job == JOB_fork) {
+        bench_take_fork(b, event);
+        return;
+    }
     forget_run(b);
     b->run = event->run;
     b->answered = event->revision;
@@ -273,6 +281,7 @@ static void take_step(struct workbench *b, struct event *event)
     b->step_cursor = b->n_steps - 1;
     b->token_cursor = bench_n_tokens(b) - 1;
     b->shown_step = (long)b->step_cursor;
+    b->shown_prompt = 0;
     b->read = b->evaluated = false;
     take_logits(b, event, b->shown_step);
 }
@@ -281,7 +290,7 @@ static void take_finished(struct workbench *b, struct event *event)
 {
     b->stop = event->stop;
     b->tokens_per_s = event->tokens_per_s;
-    if (b->replayed) {
+    if (b->replayed && !b->forked) {
         bench_say(b, false, "replayed run %lld: %zu steps", (long long)b->run, b->n_steps);
     } else if (b->run) {
         bench_say(b, false, "saved as run %lld: %zu tokens, %s", (long long)b->run, b->n_steps,
@@ -291,8 +300,10 @@ static void take_finished(struct workbench *b, struct event *event)
 
 static void take_logits_of_step(struct workbench *b, struct event *event)
 {
+    size_t wanted = !bench_has_places(b) ? bench_looked_at(b) - 1 : b->token_cursor;
+
     if (b->shown_step == (long)event->step_index && event->revision == b->revision &&
-        (b->shown_step >= 0 || event->place == b->token_cursor)) {
+        (b->shown_step >= 0 || event->place == wanted)) {
         b->shown_place = event->place;
         take_logits(b, event, b->shown_step);
     }

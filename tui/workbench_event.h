@@ -2,7 +2,7 @@
 #ifndef ATTUNE_TUI_WORKBENCH_EVENT_H
 #define ATTUNE_TUI_WORKBENCH_EVENT_H
 
-#include "workbench.h"
+#include "worker.h"
 
 enum { FIRST_MAX_TOKENS = 128 };
 
@@ -18,6 +18,14 @@ int bench_fail(struct workbench *b, const struct attune_error *err);
 /* The tokens in front of the distribution that is shown; of an encoder-decoder the decoder's. *out:
  * free(). */
 int bench_history(const struct workbench *b, attune_token **out, size_t *n);
+/* A job with the revision and the task; NULL: said. */
+struct job *bench_prepare(struct workbench *b, enum job_kind kind);
+/* What the model has read for the distribution that is shown, into a job. */
+bool bench_give_input(const struct workbench *b, struct job *job);
+/* The distribution of another position; the model has read it already. */
+void bench_ask_place(struct workbench *b, size_t place);
+/* workbench_look.c: the steps behind the fork go, the run is another one. */
+void bench_take_fork(struct workbench *b, const struct event *event);
 /* The chain over the logits that are shown, again. */
 void bench_apply_chain(struct workbench *b);
 

@@ -41,6 +41,7 @@ void job_free(struct job *job)
         free(job->ids);
         free(job->type_ids);
         free(job->decoder_ids);
+        free(job->as_sent);
         free(job);
     }
 }

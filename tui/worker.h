@@ -25,7 +25,8 @@
     KIND(walk, "walking", true)                                                                    \
     KIND(score, "scoring", true)                                                                   \
     KIND(heads, "heads", true)                                                                     \
-    KIND(write, "writing", false)
+    KIND(write, "writing", false)                                                                  \
+    KIND(fork, "generating", false)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -51,7 +52,11 @@ struct job { /* fields that a kind does not need stay zero */
     uint8_t *type_ids;         /* [n] segments, or NULL */
     attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
     size_t n, n_decoder, step;
-    size_t place; /* evaluate, step: the position whose distribution is wanted */
+    size_t place; /* evaluate, step: the position whose distribution is wanted; fork: how much of
+                     the prompt stays, 0: all */
+    char *as_sent; /* fork: the text up to and with the token, [as_sent_len] */
+    size_t as_sent_len;
+    struct attune_step put_in; /* fork: the token, behind `step` steps of what is shown */
 };
 
 #define EVENT_LIST(KIND)                                                                           \
@@ -73,7 +78,7 @@ enum event_kind {
 struct event { /* what it points to belongs to the event until the UI thread takes it out */
     struct event *next;
     enum event_kind kind;
-    enum job_kind job; /* busy, idle: which */
+    enum job_kind job; /* busy, idle, started: which */
     uint64_t revision;
     struct attune_model *model; /* loaded */
     size_t n_context;
@@ -152,6 +157,11 @@ void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
 void job_write(struct worker *w, struct job *job);     /* job_attention.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */
+
+void job_fork(struct worker *w, struct job *job);      /* job_fork.c */
+/* All steps of a run that has started, told one by one; a status. */
+int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err);
+struct attune_store *job_store(struct worker *w, struct attune_error *err); /* NULL: none, err set */
 
 /* job_task.c. What the task reads of the job's prompt; its bytes are those of the rendered text
  * where one is given, else of the fields. */
