@@ -3,6 +3,8 @@
  *     order=penalties,temperature,top_k,top_p,min_p,typical temperature=0.7
  * logit_bias=5:-inf,17:1.5
  *
+ *     constraint=regex:[0-9]+%20km
+ *
  * A value is written with as few digits as read back to the same number. */
 #include <config.h>
 
@@ -46,6 +48,16 @@ static void put_number(struct writer *w, double x, int most_digits, bool is_floa
     put(w, "%s", text);
 }
 
+/* Words end at blanks, so blanks, control bytes and the percent sign are written as %HH. */
+static void put_escaped(struct writer *w, const char *text)
+{
+    for (; *text; text++) {
+        uint8_t byte = (uint8_t)*text;
+
+        put(w, byte <= ' ' || byte == '%' || byte == 0x7f ? "%%%02x" : "%c", byte);
+    }
+}
+
 size_t attune_chain_text(const struct attune_chain *chain, char *out, size_t capacity)
 {
     struct writer w = {out, capacity, 0};
@@ -66,6 +78,10 @@ size_t attune_chain_text(const struct attune_chain *chain, char *out, size_t cap
     for (size_t i = 0; i < chain->n_biases; i++) {
         put(&w, "%s%ld:", i ? "," : " logit_bias=", (long)chain->biases[i].id);
         put_number(&w, chain->biases[i].bias, 9, true);
+    }
+    if (chain->constraint) {
+        put(&w, " constraint=");
+        put_escaped(&w, chain->constraint);
     }
     return w.len;
 }
@@ -97,6 +113,49 @@ static int parse_biases(struct attune_chain *chain, const char *list, struct att
                             "logit_bias=%.40s: wants ID:BIAS pairs separated by commas", list);
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* In place: what is read never needs more room. False where a %HH is none, or stands for NUL. */
+static bool unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++) {
+        int high, low;
+
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        high = hex_digit(from[1]);
+        low = high < 0 ? -1 : hex_digit(from[2]);
+        if (low < 0 || high + low == 0) {
+            return false;
+        }
+        *to++ = (char)(high << 4 | low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static int parse_constraint(struct attune_chain *chain, char *value, struct attune_error *err)
+{
+    if (!unescape(value)) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                "constraint=%.60s: wants two hexadecimal digits behind a %%, such "
+                                "as %%20",
+                                value);
+    }
+    return attune_chain_constrain(chain, value, err);
+}
+
 static int parse_word(struct attune_chain *chain, char *word, struct attune_error *err)
 {
     char *value = strchr(word, '='), *end;
@@ -112,6 +171,9 @@ static int parse_word(struct attune_chain *chain, char *word, struct attune_erro
     }
     if (strcmp(word, "logit_bias") == 0) {
         return parse_biases(chain, value, err);
+    }
+    if (strcmp(word, "constraint") == 0) {
+        return parse_constraint(chain, value, err);
     }
     x = strtod(value, &end);
     if (end == value || *end) {

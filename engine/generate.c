@@ -11,6 +11,7 @@
 #include "engine/model.h"
 #include "stops.h"
 
+#include <attune/constraint.h>
 #include <attune/digest.h>
 #include <attune/generate.h>
 #include <attune/rng.h>
@@ -27,6 +28,7 @@ struct attune_generation {
     const struct attune_tokenizer *tk; /* or NULL */
     struct attune_generate_options options;
     struct stops stops;
+    struct attune_constraint *constraint; /* or NULL */
     struct attune_trace trace;
     float *logits; /* [V] */
     size_t n_vocab;
@@ -82,6 +84,25 @@ static size_t most_steps(const struct attune_generation *gen)
     return gen->options.max_tokens < left ? gen->options.max_tokens : left;
 }
 
+/* A fork goes on with the text of its origin: the last first_step tokens. */
+static int constrain(struct attune_generation *gen, struct attune_error *err)
+{
+    const char *spec = attune_chain_constraint(gen->chain);
+    const attune_token *ids = attune_context_tokens(gen->ctx);
+    size_t n = attune_context_length(gen->ctx),
+           made = gen->options.first_step < n ? (size_t)gen->options.first_step : n;
+    bool begins = attune_model_info(gen->model)->kind == ATTUNE_SEQ2SEQ && n - made <= 1;
+    int status = ATTUNE_OK;
+
+    if (spec) {
+        status = attune_constraint_new(&gen->constraint, spec, gen->model, begins, err);
+    }
+    for (size_t i = n - made; spec && status == ATTUNE_OK && i < n; i++) {
+        status = attune_constraint_advance(gen->constraint, ids[i], err);
+    }
+    return status;
+}
+
 static int prepare(struct attune_generation *gen, struct attune_error *err)
 {
     const struct attune_generate_options *options = &gen->options;
@@ -106,6 +127,9 @@ static int prepare(struct attune_generation *gen, struct attune_error *err)
     status = attune_chain_check(gen->chain, gen->n_vocab, err);
     if (status == ATTUNE_OK) {
         status = attune_trace_init(&gen->trace, gen->n_vocab, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = constrain(gen, err);
     }
     if (status != ATTUNE_OK) {
         return status;
@@ -156,6 +180,7 @@ void attune_generation_free(struct attune_generation *gen)
     if (gen) {
         attune_trace_done(&gen->trace);
         stops_done(&gen->stops);
+        attune_constraint_free(gen->constraint);
         free(gen->logits);
         free(gen->piece);
         free(gen);
@@ -281,11 +306,39 @@ static int end(struct attune_generation *gen, enum attune_stop stop, int result)
     return result;
 }
 
+static int mask(struct attune_generation *gen, struct attune_error *err)
+{
+    size_t n;
+
+    return gen->constraint ? attune_constraint_mask(&gen->trace.allowed, &n, gen->constraint, err)
+                           : ATTUNE_OK;
+}
+
+static int refuse(const struct attune_generation *gen, const struct attune_step *step,
+                  struct attune_error *err)
+{
+    size_t len;
+    const char *text = attune_constraint_text(gen->constraint, &len);
+
+    return attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                            "step %llu: no token of the vocabulary keeps to the constraint %.60s "
+                            "after \"%s%.40s\"%s",
+                            (unsigned long long)step->index, attune_chain_constraint(gen->chain),
+                            len > 40 ? "..." : "", len > 40 ? text + len - 40 : text,
+                            " (or those that do are banned)");
+}
+
 /* Chain, draw and evidence over gen->logits. */
 static int sample(struct attune_generation *gen, struct attune_step *step, struct attune_error *err)
 {
+    int status;
+
     step->index = gen->options.first_step + gen->made;
     step->digest = attune_digest_of(gen->logits, gen->n_vocab * sizeof *gen->logits, 0);
+    status = mask(gen, err);
+    if (status != ATTUNE_OK) {
+        return status;
+    }
     attune_chain_apply(&gen->trace, gen->chain, gen->logits, attune_context_tokens(gen->ctx),
                        attune_context_length(gen->ctx));
     if (gen->trace.raw.max_logit == -INFINITY) {
@@ -294,9 +347,12 @@ static int sample(struct attune_generation *gen, struct attune_step *step, struc
                                 "input are broken",
                                 (unsigned long long)step->index);
     }
+    if (gen->trace.allowed && gen->trace.rescued) {
+        return refuse(gen, step, err);
+    }
     attune_trace_draw(&step->draw, &gen->trace, attune_rng_uniform(gen->options.seed, step->index));
     describe(step, &gen->trace, gen->logits);
-    return ATTUNE_OK;
+    return gen->constraint ? attune_constraint_advance(gen->constraint, step->id, err) : ATTUNE_OK;
 }
 
 int attune_generation_next(struct attune_generation *gen, struct attune_step *out,
@@ -329,6 +385,15 @@ int attune_generation_next(struct attune_generation *gen, struct attune_step *ou
     out->eval_ms = evaluated - start;
     out->sample_ms = now_ms() - evaluated;
     out->stop = why_last(gen, out, add_text(gen, out));
+    if (out->stop == ATTUNE_STOP_NONE && gen->constraint) {
+        bool finished;
+
+        status = attune_constraint_finished(&finished, gen->constraint, err);
+        if (status != ATTUNE_OK) {
+            return end(gen, ATTUNE_STOP_ERROR, -status);
+        }
+        out->stop = finished ? ATTUNE_STOP_TEXT : ATTUNE_STOP_NONE;
+    }
     if (out->stop != ATTUNE_STOP_NONE) {
         end(gen, out->stop, 0);
     }

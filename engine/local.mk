@@ -44,7 +44,12 @@ engine_parts = \
 	%D%/sampler_top_p.c \
 	%D%/sampler_min_p.c \
 	%D%/sampler_typical.c \
-	%D%/sampler_bias.c
+	%D%/sampler_bias.c \
+	%D%/sampler_constraint.c \
+	%D%/constraint_choices.c \
+	%D%/constraint_json.c \
+	%D%/constraint_prefix.c \
+	%D%/constraint_regex.c
 
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
@@ -61,6 +66,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/chain_text.c \
 	%D%/checkpoint.c \
 	%D%/checkpoint.h \
+	%D%/constraint.c \
+	%D%/constraint.h \
 	%D%/context.c \
 	%D%/context.h \
 	%D%/digest.c \

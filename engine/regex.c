@@ -11,6 +11,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,20 +285,29 @@ void regex_search_free(struct regex_search *search)
     }
 }
 
-int regex_find(const struct regex *re, struct regex_search *search, const char *s, size_t len,
-               size_t from, bool *found, size_t *start, size_t *end, struct attune_error *err)
+/* A match, with a larger stack once the small one did not do. */
+static int match(const struct regex *re, struct regex_search *search, const char *s, size_t len,
+                 size_t from, uint32_t options)
 {
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)s, len, from, PCRE2_NO_UTF_CHECK, search->data,
-                         search->context);
-    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(search->data);
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)s, len, from, PCRE2_NO_UTF_CHECK | options,
+                         search->data, search->context);
 
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT && !search->stack) {
         search->stack = pcre2_jit_stack_create(1 << 15, JIT_STACK, NULL);
         if (search->stack) {
             pcre2_jit_stack_assign(search->context, NULL, search->stack);
-            return regex_find(re, search, s, len, from, found, start, end, err);
+            return match(re, search, s, len, from, options);
         }
     }
+    return rc;
+}
+
+int regex_find(const struct regex *re, struct regex_search *search, const char *s, size_t len,
+               size_t from, bool *found, size_t *start, size_t *end, struct attune_error *err)
+{
+    int rc = match(re, search, s, len, from, 0);
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(search->data);
+
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH) {
         PCRE2_UCHAR message[128] = "";
 
@@ -313,5 +323,62 @@ int regex_find(const struct regex *re, struct regex_search *search, const char *
     *found = rc >= 0;
     *start = *found ? at[0] : len;
     *end = *found ? at[1] : len;
+    return ATTUNE_OK;
+}
+
+int regex_compile_whole(struct regex **out, const char *pattern, struct attune_error *err)
+{
+    struct regex *re = calloc(1, sizeof *re);
+    size_t len = strlen(pattern);
+    char *text = re ? malloc(len + sizeof "(?:\n)\\z") : NULL;
+    PCRE2_SIZE where = 0;
+    int code = 0, status = ATTUNE_OK;
+
+    *out = NULL;
+    if (!text) {
+        free(re);
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a pattern");
+    }
+    /* alone first: what is wrong with it is said of what was written; \C would cut characters */
+    re->code = pcre2_compile((PCRE2_SPTR)pattern, len,
+                             PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &where, NULL);
+    if (re->code) {
+        pcre2_code_free(re->code);
+        snprintf(text, len + sizeof "(?:\n)\\z", "(?:%s)\\z", pattern);
+        re->code = pcre2_compile((PCRE2_SPTR)text, strlen(text),
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &where, NULL);
+    }
+    if (!re->code) {
+        PCRE2_UCHAR message[128] = "";
+
+        pcre2_get_error_message(code, message, sizeof message);
+        status = attune_error_set(err, ATTUNE_ARGUMENT, where, "regex %.80s: %s at byte %zu",
+                                  pattern, (const char *)message, (size_t)where);
+        regex_free(re);
+        re = NULL;
+    } else {
+        pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_SOFT);
+    }
+    free(text);
+    *out = re;
+    return status;
+}
+
+int regex_whole(bool *viable, bool *complete, const struct regex *re, struct regex_search *search,
+                const char *s, size_t len, struct attune_error *err)
+{
+    int rc = match(re, search, s, len, 0, PCRE2_PARTIAL_SOFT);
+
+    *complete = rc >= 0;
+    *viable = rc >= 0 || rc == PCRE2_ERROR_PARTIAL || (rc == PCRE2_ERROR_NOMATCH && len == 0);
+    if (rc < 0 && rc != PCRE2_ERROR_PARTIAL && rc != PCRE2_ERROR_NOMATCH) {
+        PCRE2_UCHAR message[128] = "";
+
+        pcre2_get_error_message(rc, message, sizeof message);
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                "regex: the pattern gives up on a text of %zu bytes: %s; write it "
+                                "with fewer ways to match the same text",
+                                len, (const char *)message);
+    }
     return ATTUNE_OK;
 }

@@ -22,4 +22,11 @@ void regex_search_free(struct regex_search *search);
 int regex_find(const struct regex *re, struct regex_search *search, const char *s, size_t len,
                size_t from, bool *found, size_t *start, size_t *end, struct attune_error *err);
 
+/* A pattern of a user for a whole text, in PCRE2's own syntax. */
+int regex_compile_whole(struct regex **out, const char *pattern, struct attune_error *err);
+/* complete: s (well-formed UTF-8) matches from end to end; viable: it does, or nothing in it speaks against
+ * a longer text that does. */
+int regex_whole(bool *viable, bool *complete, const struct regex *re, struct regex_search *search,
+                const char *s, size_t len, struct attune_error *err);
+
 #endif

@@ -4,6 +4,8 @@
 
 #include "sampler.h"
 
+#include <attune/constraint.h>
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +28,9 @@ _Static_assert(N_SAMPLERS <= ATTUNE_MAX_STAGES, "an order of all stages fits the
 /* Where an order does not name the bias it comes first: llama.cpp has it there, and what a user
  * bans or forces should not depend on the other stages. */
 static const char *const bias_stage = "bias";
+
+/* Behind the bias, where there is one: the other stages choose among what is allowed. */
+static const char *const constraint_stage = "constraint";
 
 static const struct {
     const char *name, *stages;
@@ -90,7 +95,7 @@ struct sampler_setting sampler_setting(const struct attune_chain *chain, size_t 
     for (size_t s = 0; s < sampler; s++) {
         values += samplers[s]->n_params;
     }
-    return (struct sampler_setting){values, chain->biases, chain->n_biases};
+    return (struct sampler_setting){values, chain->biases, chain->n_biases, chain->constraint};
 }
 
 bool sampler_active(const struct attune_chain *chain, size_t sampler)
@@ -134,11 +139,13 @@ int attune_chain_copy(struct attune_chain **out, const struct attune_chain *from
 {
     struct attune_chain *chain = malloc(chain_size());
     struct sampler_bias *biases = malloc((from->n_biases + 1) * sizeof *biases);
+    char *constraint = from->constraint ? strdup(from->constraint) : NULL;
 
     *out = NULL;
-    if (!chain || !biases) {
+    if (!chain || !biases || (from->constraint && !constraint)) {
         free(chain);
         free(biases);
+        free(constraint);
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a sampler chain");
     }
     memcpy(chain, from, chain_size());
@@ -146,6 +153,7 @@ int attune_chain_copy(struct attune_chain **out, const struct attune_chain *from
         memcpy(biases, from->biases, from->n_biases * sizeof *biases);
     }
     chain->biases = biases;
+    chain->constraint = constraint;
     *out = chain;
     return ATTUNE_OK;
 }
@@ -154,6 +162,7 @@ void attune_chain_free(struct attune_chain *chain)
 {
     if (chain) {
         free(chain->biases);
+        free(chain->constraint);
         free(chain);
     }
 }
@@ -210,12 +219,30 @@ static int refuse_stage(const char *order, size_t at, size_t len, struct attune_
                             len < 40 ? (int)len : 40, order + at, all);
 }
 
+/* A stage that the order does not name, at a place near its head. */
+static void put_first(struct attune_chain *chain, const char *name, size_t place)
+{
+    size_t s = stage_index(name, strlen(name));
+
+    for (size_t i = 0; i < chain->n_stages; i++) {
+        if (chain->stage[i] == s) {
+            return;
+        }
+    }
+    if (place == 1 && strcmp(samplers[chain->stage[0]]->name, bias_stage) != 0) {
+        place = 0;
+    }
+    memmove(chain->stage + place + 1, chain->stage + place, chain->n_stages - place);
+    chain->stage[place] = (uint8_t)s;
+    chain->n_stages++;
+}
+
 int attune_chain_order(struct attune_chain *chain, const char *order, struct attune_error *err)
 {
     const char *list = order;
     bool used[N_SAMPLERS] = {false};
-    uint8_t stage[N_SAMPLERS + 1];
-    size_t n = 0, bias = stage_index(bias_stage, strlen(bias_stage));
+    uint8_t stage[N_SAMPLERS];
+    size_t n = 0;
 
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         if (strcmp(order, presets[i].name) == 0) {
@@ -233,16 +260,56 @@ int attune_chain_order(struct attune_chain *chain, const char *order, struct att
                                     samplers[s]->name);
         }
         used[s] = true;
-        stage[++n] = (uint8_t)s;
+        stage[n++] = (uint8_t)s;
         at += len;
         if (!list[at]) {
             break;
         }
     }
-    stage[0] = (uint8_t)bias;
-    chain->n_stages = used[bias] ? n : n + 1;
-    memcpy(chain->stage, stage + used[bias], chain->n_stages);
+    memcpy(chain->stage, stage, n);
+    chain->n_stages = n;
+    put_first(chain, bias_stage, 0);
+    if (chain->constraint) {
+        put_first(chain, constraint_stage, 1);
+    }
     return ATTUNE_OK;
+}
+
+int attune_chain_constrain(struct attune_chain *chain, const char *constraint,
+                           struct attune_error *err)
+{
+    char *copy = NULL;
+    size_t n = 0;
+
+    if (constraint && *constraint) {
+        int status = attune_constraint_check(constraint, err);
+
+        if (status != ATTUNE_OK) {
+            return status;
+        }
+        copy = strdup(constraint);
+        if (!copy) {
+            return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a constraint");
+        }
+    }
+    free(chain->constraint);
+    chain->constraint = copy;
+    for (size_t i = 0; i < chain->n_stages; i++) {
+        bool is_it = strcmp(samplers[chain->stage[i]]->name, constraint_stage) == 0;
+
+        chain->stage[n] = chain->stage[i];
+        n += copy || !is_it;
+    }
+    chain->n_stages = n;
+    if (copy) {
+        put_first(chain, constraint_stage, 1);
+    }
+    return ATTUNE_OK;
+}
+
+const char *attune_chain_constraint(const struct attune_chain *chain)
+{
+    return chain->constraint;
 }
 
 size_t attune_chain_n_stages(const struct attune_chain *chain)

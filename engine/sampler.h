@@ -24,6 +24,7 @@ struct sampler_setting {               /* what a stage of one chain is set to */
     const double *values;              /* [ops->n_params] in the order of its params */
     const struct sampler_bias *biases; /* [n_biases] by id; the chain's, for the bias stage */
     size_t n_biases;
+    const char *constraint; /* or NULL */
 };
 
 struct sampler_work {
@@ -36,6 +37,7 @@ struct sampler_work {
     struct dist_sums sums;       /* of the weights, valid if weighed */
     const attune_token *history; /* [n_history] newest last */
     size_t n_history;
+    const uint8_t *allowed; /* [V] of the constraint, or NULL */
     uint32_t *mark; /* [V] zero when a stage begins and when it ends */
     float *key;     /* [V] scratch of a stage */
 
@@ -63,6 +65,7 @@ struct attune_chain {
     uint8_t stage[ATTUNE_MAX_STAGES]; /* [n_stages] indices of sampler_at; no index twice */
     struct sampler_bias *biases;      /* [n_biases] by id */
     size_t n_biases;
+    char *constraint; /* or NULL */
     double values[]; /* [attune_param_count()] in the order of attune_param_at */
 };
 

@@ -177,6 +177,7 @@ void attune_chain_apply(struct attune_trace *trace, const struct attune_chain *c
     gather(trace, logits);
     work->history = history;
     work->n_history = n_history;
+    work->allowed = trace->allowed;
     now.survivors = work->n;
     now.mass = trace->rescued ? 0 : 1;
     now.entropy_bits = attune_bits(trace->raw.entropy);

@@ -3,6 +3,7 @@ noinst_HEADERS += \
 	%D%/attune/attention.h \
 	%D%/attune/attune.h \
 	%D%/attune/budget.h \
+	%D%/attune/constraint.h \
 	%D%/attune/context.h \
 	%D%/attune/diff.h \
 	%D%/attune/digest.h \

@@ -117,6 +117,9 @@ check_PROGRAMS += \
 	%D%/tui/panel_walk_test
 
 check_PROGRAMS += \
+	%D%/engine/constraint_test
+
+check_PROGRAMS += \
 	%D%/engine/tokenizer_forms_test \
 	%D%/engine/tokenizer_lists_test \
 	%D%/engine/tokenizer_old_test \

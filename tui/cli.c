@@ -48,6 +48,9 @@ static const struct cli_option sampling_options[] = {
     {"order", 0, "LIST", "hf, llama.cpp, ollama, vllm, or stages separated by commas"},
     {"logit-bias", 0, "ID=B[,...]", "added to the logit of a token"},
     {"greedy", 0, NULL, "the same as --temperature 0"},
+    {"choices", 0, "A,B,...", "what is generated is one of these texts"},
+    {"regex", 0, "PATTERN", "what is generated matches this pattern as a whole (PCRE2)"},
+    {"grammar", 0, "json", "what is generated is a JSON value; none: anything (a fork's own again)"},
     {NULL, 0, NULL, NULL},
 };
 static const struct cli_option generate_options[] = {

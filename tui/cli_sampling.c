@@ -90,6 +90,42 @@ static int set_biases(struct cli *cli, struct attune_chain *chain, const char *l
         cli, "--logit-bias %s: wants ID=B pairs separated by commas, such as 5=-inf,17=1.5", list);
 }
 
+/* --choices A,B, --regex PATTERN, --grammar SPEC: one of them. */
+static int set_constraint(struct cli *cli, struct attune_chain *chain)
+{
+    static const struct {
+        const char *flag, *kind;
+    } flags[] = {{"choices", "choices:"}, {"regex", "regex:"}, {"grammar", ""}};
+    const char *given = NULL;
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const char *value = cli_value(cli, flags[i].flag);
+        struct attune_error err;
+        char *spec;
+        int status;
+
+        if (!value) {
+            continue;
+        }
+        if (given) {
+            return cli_wrong(cli, "--%s and --%s are two constraints: give one", given,
+                             flags[i].flag);
+        }
+        given = flags[i].flag;
+        spec = malloc(strlen(flags[i].kind) + strlen(value) + 1);
+        if (!spec) {
+            return cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
+        }
+        strcat(strcpy(spec, flags[i].kind), value);
+        status = attune_chain_constrain(chain, strcmp(spec, "none") == 0 ? NULL : spec, &err);
+        free(spec);
+        if (status != ATTUNE_OK) {
+            return cli_wrong(cli, "--%s: %s", given, err.text);
+        }
+    }
+    return CLI_OK;
+}
+
 int cli_chain(struct cli *cli, struct attune_chain **out)
 {
     return cli_chain_from(cli, "", out);
@@ -114,6 +150,9 @@ int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out)
     }
     for (size_t i = 0; status == CLI_OK && i < cli_count(cli, "logit-bias"); i++) {
         status = set_biases(cli, chain, cli_value_at(cli, "logit-bias", i));
+    }
+    if (status == CLI_OK) {
+        status = set_constraint(cli, chain);
     }
     if (status != CLI_OK) {
         attune_chain_free(chain);

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 
+#include <attune/constraint.h>
 #include <attune/tensors.h>
 
 #include <math.h>
@@ -21,8 +22,9 @@ struct probs {
     size_t n;
     attune_token *history; /* [n_history] */
     size_t n_history;
-    struct attune_trace trace, warm; /* warm: temperature alone */
-    attune_token *order;             /* [n] by falling p_raw */
+    struct attune_constraint *constraint; /* of the chain, or NULL */
+    struct attune_trace trace, warm;      /* warm: temperature alone */
+    attune_token *order;                  /* [n] by falling p_raw */
     size_t top;
 };
 
@@ -137,12 +139,38 @@ static int apply_temperature(struct probs *p, struct attune_error *err)
     return status;
 }
 
+/* The mask of the first token: nothing of the text is there yet. */
+static int constrain(struct probs *p, struct attune_error *err)
+{
+    const char *spec = attune_chain_constraint(p->chain);
+    size_t n;
+    int status;
+
+    if (!spec) {
+        return ATTUNE_OK;
+    }
+    if (!p->source.model) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0,
+                                "the constraint %.60s speaks of text: it wants a model in place of "
+                                "--logits",
+                                spec);
+    }
+    status = attune_constraint_new(
+        &p->constraint, spec, p->source.model,
+        attune_model_info(p->source.model)->kind == ATTUNE_SEQ2SEQ && p->n_history <= 1, err);
+    return status == ATTUNE_OK ? attune_constraint_mask(&p->trace.allowed, &n, p->constraint, err)
+                               : status;
+}
+
 static int apply(struct probs *p, struct attune_error *err)
 {
     int status = attune_chain_check(p->chain, p->n, err);
 
     if (status == ATTUNE_OK) {
         status = attune_trace_init(&p->trace, p->n, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = constrain(p, err);
     }
     if (status == ATTUNE_OK) {
         attune_chain_apply(&p->trace, p->chain, p->logits, p->history, p->n_history);
@@ -359,6 +387,7 @@ static int run(struct cli *cli)
     }
     attune_trace_done(&p.trace);
     attune_trace_done(&p.warm);
+    attune_constraint_free(p.constraint);
     attune_chain_free(p.chain);
     attune_tokenizer_close(p.own_tk);
     cli_context_done(&p.source);

@@ -15,7 +15,8 @@ const char *attune_stop_text(enum attune_stop stop); /* "", "length", "eos", "st
 struct attune_generate_options { /* zero: no tokens at all */
     size_t max_tokens;
     uint64_t seed;
-    uint64_t first_step;     /* number of the first step: forks go on counting where they left */
+    uint64_t first_step;     /* number of the first step: forks go on counting where they left; so many
+                                tokens at the end of the context belong to the text of a constraint */
     bool ignore_end;         /* go on past the end token */
     const char *const *stops; /* [n_stops] texts that end it; the text ends before the stop */
     size_t n_stops;
@@ -52,7 +53,11 @@ int attune_generation_start(struct attune_generation **out, struct attune_contex
                             const struct attune_chain *chain,
                             const struct attune_generate_options *options, struct attune_error *err);
 
-/* A step that ends with ATTUNE_STOP_LENGTH before max_tokens filled the context: there is no position
+/* Where the chain has a constraint, its mask is made for every step, and a text that is complete and
+ * cannot go on ends the generation with ATTUNE_STOP_TEXT. Where it leaves no token the generation fails, and
+ * the error says after which text.
+ *
+ * A step that ends with ATTUNE_STOP_LENGTH before max_tokens filled the context: there is no position
  * left to go on from, and nothing already read is dropped to make room. */
 
 /* Produces one token. 1: out holds a step, more may follow (unless out->stop says it was the last);

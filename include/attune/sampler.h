@@ -38,10 +38,14 @@ void attune_chain_free(struct attune_chain *chain);
 int attune_chain_set(struct attune_chain *chain, const char *param, double value, struct attune_error *err);
 double attune_chain_get(const struct attune_chain *chain, const char *param);
 /* "hf", "llama.cpp", "ollama", "vllm", or a comma-separated list of stages. The stage bias comes first
- * where the list does not name it; a value whose stage is not in the order does nothing. */
+ * where the list does not name it, and behind it the constraint if there is one; a value whose stage is not
+ * in the order does nothing. */
 int attune_chain_order(struct attune_chain *chain, const char *order, struct attune_error *err);
 /* Adds to the logit of id; -INFINITY bans, +INFINITY forces. 0 takes the bias away. */
 int attune_chain_bias(struct attune_chain *chain, attune_token id, float bias, struct attune_error *err);
+/* What the generated text has to be (constraint.h: "choices:yes,no", "json", ...); NULL or "": anything. */
+int attune_chain_constrain(struct attune_chain *chain, const char *constraint, struct attune_error *err);
+const char *attune_chain_constraint(const struct attune_chain *chain); /* borrowed, or NULL */
 
 /* Refuses a bias on an id that a vocabulary of n_vocab ids does not have. Apply passes over such a bias, so
  * whoever brings chain and model together asks here first. */
@@ -76,6 +80,8 @@ struct attune_trace { /* made once for a vocabulary, filled again and again with
     double entropy_bits;    /* of p */
     bool rescued;           /* the chain removed everything; the likeliest token was put back */
     struct attune_dist raw; /* of the logits as they came */
+    const uint8_t *allowed; /* [V] set by the caller before apply: the mask of the chain's constraint
+                               (attune_constraint_mask), borrowed; NULL: the stage takes nobody */
     struct attune_scratch *scratch;
 };
 

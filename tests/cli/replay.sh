@@ -31,7 +31,7 @@ generate() { # generate SESSION SEED: what it printed is in SESSION.json
 steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
     s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
 
-echo "1..35"
+echo "1..39"
 generate story 7; ok "a run is saved" $?
 try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
     replay story --verify --json
@@ -62,6 +62,12 @@ try 1 '--fork wants RUN:STEP' run --fork 1
 try 2 '--token goes with --fork' run -p x --token 3
 steps=$("$ATTUNE_BIN" db stats --json | sed 's/.*"steps":\([0-9]*\),"nodes":\([0-9]*\).*/\1 \2/')
 [ "$steps" = "63 53" ]; ok "a fork that draws the same keeps no step twice: $steps" $?
+
+# A constraint is part of what a run was made with: it is stored, forked and proved with it.
+try 0 'constraint=json' run -m "$model" -p 'Once upon a time' --grammar json -n 12 --seed 5 --save form --json
+try 0 '"identical":true' replay form --verify --json
+try 0 'constraint=json' run --fork 5:4 --json
+try 0 '"identical":true' replay form --verify --json
 
 # Of an encoder-decoder it is the decoder's side that goes on.
 try 0 '"session":"two"' run -m "$ATTUNE_GOLDEN/hf/t5-gated-untied" --ids 5,6,7,8 -n 8 --seed 3 --ignore-eos \

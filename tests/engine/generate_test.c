@@ -315,6 +315,70 @@ static void what_cannot_work_is_refused(void **state)
     attune_context_free(ctx);
 }
 
+/* The text keeps to it, the trace says who fell, a complete text ends, and a fork goes on in it. */
+static void a_constraint_is_kept(void **state)
+{
+    static const char chain[] = "temperature=3 constraint=regex:[0-9]{2}-[a-c]{3}!";
+    struct attune_generate_options options = {.max_tokens = 30, .ignore_end = true};
+    attune_token ids[64];
+    struct attune_context *ctx;
+    struct result r, rest;
+
+    for (options.seed = 1; options.seed < 6; options.seed++) {
+        options.first_step = 0;
+        generate(&r, chain, &options);
+        assert_int_equal(r.stop, ATTUNE_STOP_TEXT);
+        assert_int_equal(strlen(r.text), 7);
+        assert_true(strspn(r.text, "0123456789") == 2 && strspn(r.text + 3, "abc") == 3);
+        assert_true(r.text[2] == '-' && r.text[6] == '!');
+        assert_true(r.step[0].n_kept < 200);
+        memcpy(ids, prompt, n_prompt * sizeof *ids);
+        ids[n_prompt] = r.step[0].id;
+        ids[n_prompt + 1] = r.step[1].id;
+        options.first_step = 2;
+        ctx = context_of(ids, n_prompt + 2, 0);
+        generate_from(&rest, ctx, chain, &options);
+        attune_context_free(ctx);
+        assert_int_equal(rest.n, r.n - 2);
+        for (size_t i = 0; i < rest.n; i++) {
+            assert_int_equal(rest.step[i].id, r.step[i + 2].id);
+            assert_int_equal(rest.step[i].n_kept, r.step[i + 2].n_kept);
+        }
+    }
+}
+
+static void a_constraint_that_leaves_nothing_is_an_error(void **state)
+{
+    struct attune_generate_options options = {.max_tokens = 3};
+    struct attune_context *ctx = context_of(prompt, n_prompt, 0);
+    struct attune_generation *gen;
+    struct attune_chain *chain;
+    struct attune_error err = {0};
+    struct attune_step step;
+    char banned[4096] = "constraint=choices:7 logit_bias=";
+    size_t n = (size_t)attune_model_info(model)->n_vocab, n_banned = 0;
+
+    for (size_t id = 0; id < n; id++) {
+        char bytes[8];
+
+        if (attune_token_bytes(attune_model_tokenizer(model), (attune_token)id, bytes, 8) == 1 &&
+            bytes[0] == '7') {
+            snprintf(banned + strlen(banned), sizeof banned - strlen(banned), "%s%zu:-inf",
+                     n_banned++ ? "," : "", id);
+        }
+    }
+    assert_true(n_banned > 0);
+    assert_int_equal(attune_chain_parse(&chain, banned, &err), ATTUNE_OK);
+    assert_int_equal(attune_generation_start(&gen, ctx, chain, &options, &err), ATTUNE_OK);
+    assert_int_equal(attune_generation_next(gen, &step, NULL, &err), -ATTUNE_ARGUMENT);
+    assert_non_null(
+        strstr(err.text, "no token of the vocabulary keeps to the constraint choices:7"));
+    assert_int_equal(attune_generation_stop(gen), ATTUNE_STOP_ERROR);
+    attune_generation_free(gen);
+    attune_chain_free(chain);
+    attune_context_free(ctx);
+}
+
 static void every_reason_has_its_word(void **state)
 {
     assert_string_equal(attune_stop_text(ATTUNE_STOP_NONE), "");
@@ -334,6 +398,8 @@ int main(void)
         cmocka_unit_test(a_full_context_ends_with_length),
         cmocka_unit_test(a_cancel_keeps_what_was_made),
         cmocka_unit_test(what_cannot_work_is_refused),
+        cmocka_unit_test(a_constraint_is_kept),
+        cmocka_unit_test(a_constraint_that_leaves_nothing_is_an_error),
         cmocka_unit_test(every_reason_has_its_word),
     };
     return cmocka_run_group_tests_name("generate", tests, open_all, close_all);
