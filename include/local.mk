@@ -17,6 +17,7 @@ noinst_HEADERS += \
 	%D%/attune/model.h \
 	%D%/attune/quantize.h \
 	%D%/attune/progress.h \
+	%D%/attune/pool.h \
 	%D%/attune/prompt.h \
 	%D%/attune/rng.h \
 	%D%/attune/run.h \

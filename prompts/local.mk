@@ -15,6 +15,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/json.h \
 	%D%/fragment.c \
 	%D%/library.c \
+	%D%/pick.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
 	%D%/query.c \

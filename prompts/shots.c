@@ -1,13 +1,14 @@
-/* Shots from files: JSON Lines, or CSV as RFC 4180 writes it.
+/* Pools of shots: JSON Lines, or CSV as RFC 4180 writes it.
  *
- * Both become rows of (input, output) with the line each began on; only when all asked-for rows are
- * good does the prompt change. */
+ * Both become rows of (input, output) with the line each began on. A broken line ends the reading
+ * with its number, or, where that is chosen, is listed while the rest is read. */
 #include <config.h>
 
 #include <attune/library.h>
-#include <attune/prompt.h>
+#include <attune/pool.h>
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,44 +17,54 @@
 
 static const char *const names[][2] = {{"input", "text"}, {"output", "label"}};
 
-struct rows {
-    char *(*cell)[2];
-    size_t n, capacity;
-    long limit; /* rows asked for; negative: all */
+struct reader {
+    struct attune_pool *pool;
+    long most; /* rows wanted; negative: all */
+    bool skip; /* broken lines are listed */
 };
 
-static bool enough(const struct rows *rows)
+static bool enough(const struct reader *r)
 {
-    return rows->limit >= 0 && rows->n >= (size_t)rows->limit;
+    return r->most >= 0 && r->pool->n >= (size_t)r->most;
 }
 
 /* Takes both strings over, also on failure. */
-static int add_row(struct rows *rows, char *input, char *output, struct attune_error *err)
+static int add_row(struct attune_pool *pool, char *input, char *output, size_t line,
+                   struct attune_error *err)
 {
-    if (rows->n == rows->capacity) {
-        size_t capacity = rows->capacity ? rows->capacity * 2 : 16;
-        char *(*more)[2] = realloc(rows->cell, capacity * sizeof *more);
+    if (pool->n == pool->capacity) {
+        size_t capacity = pool->capacity ? pool->capacity * 2 : 16;
+        struct attune_pool_row *more = realloc(pool->rows, capacity * sizeof *more);
 
         if (!more) {
             free(input);
             free(output);
             return text_no_memory(err);
         }
-        rows->cell = more;
-        rows->capacity = capacity;
+        pool->rows = more;
+        pool->capacity = capacity;
     }
-    rows->cell[rows->n][0] = input;
-    rows->cell[rows->n++][1] = output;
+    pool->rows[pool->n++] = (struct attune_pool_row){input, output, line};
     return ATTUNE_OK;
 }
 
-static void free_rows(struct rows *rows)
+/* A line that failed with err: the status stays, or where lines may be skipped it is listed and
+ * all is well. */
+static int broken(struct reader *r, int status, size_t line, struct attune_error *err)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        free(rows->cell[i][0]);
-        free(rows->cell[i][1]);
+    struct attune_pool_broken *more;
+
+    if (status != ATTUNE_FORMAT || !r->skip) {
+        return status;
     }
-    free(rows->cell);
+    more = realloc(r->pool->broken, (r->pool->n_broken + 1) * sizeof *more);
+    if (!more) {
+        return text_no_memory(err);
+    }
+    r->pool->broken = more;
+    more[r->pool->n_broken].line = line;
+    snprintf(more[r->pool->n_broken++].text, sizeof more->text, "%.150s", err->text);
+    return ATTUNE_OK;
 }
 
 static int refuse(struct attune_error *err, size_t line, const char *why)
@@ -61,7 +72,7 @@ static int refuse(struct attune_error *err, size_t line, const char *why)
     return attune_error_set(err, ATTUNE_FORMAT, line, "line %zu: %s", line, why);
 }
 
-static int json_row(struct rows *rows, const char *text, size_t len, size_t line,
+static int json_row(struct reader *r, const char *text, size_t len, size_t line,
                     struct attune_error *err)
 {
     char *cell[2] = {NULL, NULL}, what[32];
@@ -86,25 +97,24 @@ static int json_row(struct rows *rows, const char *text, size_t len, size_t line
     }
     json_decref(object);
     if (status == ATTUNE_OK) {
-        return add_row(rows, cell[0], cell[1], err);
+        return add_row(r->pool, cell[0], cell[1], line, err);
     }
     free(cell[0]);
     free(cell[1]);
     return status;
 }
 
-static int read_json_lines(struct rows *rows, const char *text, size_t len,
-                           struct attune_error *err)
+static int read_json_lines(struct reader *r, const char *text, size_t len, struct attune_error *err)
 {
     size_t at = 0, line = 1;
     int status = ATTUNE_OK;
 
-    for (; status == ATTUNE_OK && at < len && !enough(rows); line++) {
+    for (; status == ATTUNE_OK && at < len && !enough(r); line++) {
         const char *newline = memchr(text + at, '\n', len - at);
         size_t end = newline ? (size_t)(newline - text) : len;
 
         if (strspn(text + at, " \t\r") < end - at) {
-            status = json_row(rows, text + at, end - at, line, err);
+            status = broken(r, json_row(r, text + at, end - at, line, err), line, err);
         }
         at = end + 1;
     }
@@ -115,6 +125,7 @@ struct csv {
     const char *at, *end;
     size_t line;
     struct text field;
+    bool whole; /* the last record was read to its end, whatever was wrong with it */
 };
 
 /* Reads one field; *last is set where it ended the record. A quoted field may hold commas, line
@@ -180,7 +191,7 @@ static int csv_header(struct csv *csv, size_t place[2], size_t *columns, struct 
     return status;
 }
 
-static int csv_record(struct csv *csv, struct rows *rows, const size_t place[2], size_t columns,
+static int csv_record(struct csv *csv, struct reader *r, const size_t place[2], size_t columns,
                       struct attune_error *err)
 {
     char *cell[2] = {NULL, NULL};
@@ -197,53 +208,56 @@ static int csv_record(struct csv *csv, struct rows *rows, const size_t place[2],
             }
         }
     }
+    csv->whole = status == ATTUNE_OK;
     if (status == ATTUNE_OK && n != columns) {
         status = attune_error_set(err, ATTUNE_FORMAT, began,
                                   "line %zu: has %zu fields, the header %zu", began, n, columns);
     }
     if (status == ATTUNE_OK) {
-        return add_row(rows, cell[0], cell[1], err);
+        return add_row(r->pool, cell[0], cell[1], began, err);
     }
     free(cell[0]);
     free(cell[1]);
     return status;
 }
 
-static int read_csv(struct rows *rows, const char *text, size_t len, struct attune_error *err)
+/* After a record that broke off: on with the next line. */
+static void skip_line(struct csv *csv, const char *began, size_t line)
 {
-    struct csv csv = {text, text + len, 1, {0}};
+    const char *newline = memchr(began, '\n', (size_t)(csv->end - began));
+
+    if (csv->whole) {
+        return;
+    }
+    csv->at = newline ? newline + 1 : csv->end;
+    csv->line = line + 1;
+}
+
+static int read_csv(struct reader *r, const char *text, size_t len, struct attune_error *err)
+{
+    struct csv csv = {.at = text, .end = text + len, .line = 1};
     size_t place[2], columns;
     int status = csv_header(&csv, place, &columns, err);
 
-    while (status == ATTUNE_OK && csv.at < csv.end && !enough(rows)) {
-        status = csv_record(&csv, rows, place, columns, err);
+    while (status == ATTUNE_OK && csv.at < csv.end && !enough(r)) {
+        const char *began = csv.at;
+        size_t line = csv.line;
+
+        status = csv_record(&csv, r, place, columns, err);
+        if (status == ATTUNE_FORMAT && r->skip) {
+            skip_line(&csv, began, line);
+        }
+        status = broken(r, status, line, err);
     }
     text_done(&csv.field);
     return status;
 }
 
-/* Adds all rows or none. */
-static int put_in(struct attune_prompt *prompt, const struct rows *rows, struct attune_error *err)
-{
-    size_t before = prompt->n;
-    int status = ATTUNE_OK;
-
-    for (size_t i = 0; status == ATTUNE_OK && i < rows->n; i++) {
-        status =
-            attune_prompt_add_shot(prompt, prompt->n - 1, rows->cell[i][0], rows->cell[i][1], err);
-    }
-    while (status != ATTUNE_OK && prompt->n > before) {
-        attune_prompt_remove_shot(prompt, prompt->n - 2);
-    }
-    return status;
-}
-
-static int read_rows(struct rows *rows, const char *path, const char *text, size_t len,
+static int read_rows(struct reader *r, const char *path, const char *text, size_t len,
                      struct attune_error *err)
 {
     const char *suffix = strrchr(path, '.');
     const char *nul = memchr(text, '\0', len);
-    int status;
 
     if (nul) {
         return attune_error_set(err, ATTUNE_FORMAT, (uint64_t)(nul - text), "holds a NUL byte");
@@ -252,39 +266,64 @@ static int read_rows(struct rows *rows, const char *path, const char *text, size
         text += 3; /* the mark some editors begin a file with is no part of its text */
         len -= 3;
     }
-    if (suffix && strcmp(suffix, ".csv") == 0) {
-        status = read_csv(rows, text, len, err);
-    } else {
-        status = read_json_lines(rows, text, len, err);
+    return suffix && strcmp(suffix, ".csv") == 0 ? read_csv(r, text, len, err)
+                                                 : read_json_lines(r, text, len, err);
+}
+
+int attune_pool_load(struct attune_pool *out, const char *path_or_name, long most, bool skip_broken,
+                     struct attune_error *err)
+{
+    struct reader r = {out, most, skip_broken};
+    char *text = NULL;
+    size_t len = 0;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    status = attune_library_find(&out->path, "prompts/shots", path_or_name, err);
+    if (status == ATTUNE_OK) {
+        out->name = strdup(path_or_name);
+        status = out->name ? text_read_file(&text, &len, out->path, (size_t)1 << 28, err)
+                           : text_no_memory(err);
+        if (status == ATTUNE_OK) {
+            status = read_rows(&r, out->path, text, len, err);
+            if (status != ATTUNE_OK) {
+                attune_error_prefix(err, out->path);
+            }
+        }
     }
-    if (status == ATTUNE_OK && rows->limit >= 0 && !enough(rows)) {
-        status = attune_error_set(err, ATTUNE_ARGUMENT, 0, "has %zu shots, %ld were asked for",
-                                  rows->n, rows->limit);
+    free(text);
+    if (status != ATTUNE_OK) {
+        attune_pool_done(out);
     }
     return status;
+}
+
+void attune_pool_done(struct attune_pool *pool)
+{
+    if (!pool) {
+        return;
+    }
+    for (size_t i = 0; i < pool->n; i++) {
+        free(pool->rows[i].input);
+        free(pool->rows[i].output);
+    }
+    free(pool->rows);
+    free(pool->broken);
+    free(pool->name);
+    free(pool->path);
+    memset(pool, 0, sizeof *pool);
 }
 
 int attune_prompt_load_shots(struct attune_prompt *prompt, const char *path, long count,
                              struct attune_error *err)
 {
-    struct rows rows = {.limit = count};
-    char *found = NULL, *text = NULL;
-    size_t len = 0;
-    int status = attune_library_find(&found, "prompts/shots", path, err);
+    const struct attune_pick_options options = {.how = ATTUNE_PICK_FIRST, .count = count};
+    struct attune_pool pool;
+    int status = attune_pool_load(&pool, path, count, false, err);
 
     if (status == ATTUNE_OK) {
-        status = text_read_file(&text, &len, found, (size_t)1 << 28, err);
+        status = attune_prompt_pick_shots(prompt, &pool, &options, NULL, err);
+        attune_pool_done(&pool);
     }
-    if (status == ATTUNE_OK) {
-        status = read_rows(&rows, found, text, len, err);
-        if (status == ATTUNE_OK) {
-            status = put_in(prompt, &rows, err);
-        } else {
-            attune_error_prefix(err, found);
-        }
-    }
-    free_rows(&rows);
-    free(text);
-    free(found);
     return status;
 }

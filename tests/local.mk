@@ -104,6 +104,7 @@ check_PROGRAMS += \
 check_PROGRAMS += %D%/tui/workbench_look_test
 
 check_PROGRAMS += \
+	%D%/prompts/pick_test \
 	%D%/prompts/variable_test
 
 check_PROGRAMS += \

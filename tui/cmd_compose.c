@@ -4,6 +4,9 @@
 #include "cli.h"
 
 #include <attune/budget.h>
+#include <attune/library.h>
+#include <attune/pool.h>
+#include <attune/rng.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,11 @@ static const struct cli_option options[] = {
     {"template", 0, "FILE|NAME", "how blocks become text (plain)"},
     {"task", 0, "TEXT", "what to do, before everything"},
     {"examples", 0, "FILE|NAME", "shots: JSON Lines with input and output, or CSV"},
-    {"shots", 0, "K", "the first K of the examples (all)"},
+    {"shots", 0, "K", "so many of the examples (all)"},
+    {"pick", 0, "HOW", "which: first, random, balanced (by label), nearest (to the query)"},
+    {"seed", 0, "N", "random, balanced: the same seed chooses the same (random, told)"},
+    {"encoder", 0, "MODEL", "nearest: the encoder to measure with (tiny-encoder)"},
+    {"skip-broken", 0, NULL, "leave broken lines of the examples out, and name them"},
     {"query", 0, "TEXT", "what is asked"},
     {"answer-prefix", 0, "TEXT", "how the answer begins, with its own leading space"},
     {"var", 0, "NAME=VALUE", "what {{NAME}} stands for in template and blocks (repeatable)"},
@@ -90,6 +97,56 @@ static int set_variables(struct cli *cli, struct attune_prompt *prompt, struct a
     return status;
 }
 
+static int open_encoder(struct cli *cli, struct attune_model **out, struct attune_error *err)
+{
+    const char *name = cli_value(cli, "encoder");
+    char *path = NULL;
+    int status = attune_library_find(&path, "models", name ? name : "tiny-encoder", err);
+
+    if (status == ATTUNE_OK) {
+        status = attune_model_open(out, path, NULL, &cli->progress, err);
+    }
+    free(path);
+    return status;
+}
+
+/* Draws the shots; what was asked wrongly was refused before. */
+static int pick_shots(struct cli *cli, struct attune_prompt *prompt, long shots,
+                      struct attune_error *err)
+{
+    struct attune_pick_options choice = {.count = shots,
+                                         .query = prompt->blocks[prompt->n - 1].text};
+    const char *how = cli_value(cli, "pick");
+    struct attune_model *encoder = NULL;
+    struct attune_pool pool;
+    long seed = 0;
+    int status;
+
+    attune_pick_find(&choice.how, how ? how : "first");
+    cli_long(cli, "seed", 0, LONG_MAX, &seed);
+    choice.seed = cli_has(cli, "seed") ? (uint64_t)seed : attune_rng_seed();
+    status = attune_pool_load(&pool, cli_value(cli, "examples"),
+                              choice.how == ATTUNE_PICK_FIRST ? shots : -1,
+                              cli_has(cli, "skip-broken"), err);
+    if (status == ATTUNE_OK && choice.how == ATTUNE_PICK_NEAREST) {
+        status = open_encoder(cli, &encoder, err);
+        choice.encoder = encoder;
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_prompt_pick_shots(prompt, &pool, &choice, &cli->progress, err);
+    }
+    for (size_t i = 0; status == ATTUNE_OK && i < pool.n_broken; i++) {
+        cli_note(cli, "%s: %s: left out", pool.path, pool.broken[i].text);
+    }
+    if (status == ATTUNE_OK && !cli_has(cli, "seed") &&
+        (choice.how == ATTUNE_PICK_RANDOM || choice.how == ATTUNE_PICK_BALANCED)) {
+        cli_note(cli, "seed %llu", (unsigned long long)choice.seed);
+    }
+    attune_model_close(encoder);
+    attune_pool_done(&pool);
+    return status;
+}
+
 static int put_together(struct cli *cli, struct attune_prompt *prompt, long shots,
                         struct attune_error *err)
 {
@@ -102,12 +159,12 @@ static int put_together(struct cli *cli, struct attune_prompt *prompt, long shot
     if (status == ATTUNE_OK) {
         status = set_block(prompt, 0, cli_value(cli, "task"), NULL, err);
     }
-    if (status == ATTUNE_OK && examples) {
-        status = attune_prompt_load_shots(prompt, examples, shots, err);
-    }
     if (status == ATTUNE_OK) {
         status = set_block(prompt, prompt->n - 1, cli_value(cli, "query"),
                            cli_value(cli, "answer-prefix"), err);
+    }
+    if (status == ATTUNE_OK && examples) {
+        status = pick_shots(cli, prompt, shots, err);
     }
     return status;
 }
@@ -195,6 +252,9 @@ static int print_json(struct cli *cli, const struct composed *c)
         "budget", "context", (json_int_t)c->budget.context, "prompt", (json_int_t)c->budget.prompt,
         "max_tokens", (json_int_t)c->budget.max_tokens, "left", (json_int_t)c->budget.left);
     cli_json_set_bytes(object, "text", c->rendered.text, c->rendered.len);
+    if (c->prompt.record) { /* how the shots were chosen */
+        json_object_set_new(object, "record", json_loads(c->prompt.record, 0, NULL));
+    }
     return cli_print_json(cli, object);
 }
 
@@ -216,6 +276,24 @@ static int print(struct cli *cli, const struct composed *c)
     return CLI_OK;
 }
 
+/* What can be wrong about the choice of shots before anything is read. */
+static int check_choice(struct cli *cli, long shots)
+{
+    const char *how = cli_value(cli, "pick");
+    enum attune_pick pick;
+    long seed;
+
+    if ((shots > 0 || how) && !cli_value(cli, "examples")) {
+        return cli_wrong(cli, "compose: %s wants --examples FILE to take them from",
+                         how ? "--pick" : "--shots");
+    }
+    if (how && !attune_pick_find(&pick, how)) {
+        return cli_wrong(cli, "compose: --pick %s: there are first, random, balanced and nearest",
+                         how);
+    }
+    return cli_long(cli, "seed", 0, LONG_MAX, &seed);
+}
+
 static int run(struct cli *cli)
 {
     struct composed c = {.n_dropped = 0};
@@ -230,9 +308,8 @@ static int run(struct cli *cli)
     if (status == CLI_OK) {
         status = cli_long(cli, "context", 1, 1 << 30, &context);
     }
-    if (status == CLI_OK && shots > 0 && !cli_value(cli, "examples")) {
-        status =
-            cli_wrong(cli, "compose: --shots %ld wants --examples FILE to take them from", shots);
+    if (status == CLI_OK) {
+        status = check_choice(cli, shots);
     }
     if (status != CLI_OK) {
         return status;

@@ -21,6 +21,7 @@
 #include <attune/task.h>
 
 #include <attune/library.h>
+#include <attune/pool.h>
 #include <attune/prompt.h>
 #include <attune/budget.h>
 #include <attune/store.h>

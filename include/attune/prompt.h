@@ -126,10 +126,9 @@ int attune_prompt_load(struct attune_prompt *out, const char *path_or_name,
 int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t len,
                             struct attune_error *err);
 
-/* Shots from a file or a name among "prompts/shots": JSONL with "input" and "output" (or "text" and
- * "label"), or CSV (RFC 4180) with a header line of those names. The first `count` rows become
- * shots behind those that stand there (all rows if count is negative); fewer rows than that, or a
- * broken one, is an error with its line, and the prompt stays as it was. */
+/* The first `count` rows of a pool (see pool.h; all of them if count is negative) become shots behind
+ * those that stand there; fewer rows than that, or a broken one, is an error, and the prompt stays as
+ * it was. */
 int attune_prompt_load_shots(struct attune_prompt *prompt, const char *path, long count,
                              struct attune_error *err);
 

@@ -29,7 +29,7 @@ text() {
     ok "compose $1 $2: to the byte" $?
 }
 
-echo "1..18"
+echo "1..26"
 text 'Once upon a time ' --query 'Once upon a time ' -n 0
 text 'Review: The movie was wonderful.\nSentiment: Positive\n\nReview: Fine.\nSentiment:' \
     --template review --examples reviews --shots 1 --query Fine. -n 0
@@ -46,7 +46,7 @@ try 1 'the context holds 128: take fewer shots (--trim drops the first ones)' \
 [ ! -s "$dir/out" ]; ok "what does not fit is not printed" $?
 try 0 '"dropped":[{"index":0,' --json --template review --examples reviews --shots 4 --query Fine. -n 50 --trim
 try 1 'it does not fit without any shot either' --template review --examples reviews --query Fine. -n 127 --trim
-try 2 '--shots 2 wants --examples FILE' --shots 2 --query x
+try 2 '--shots wants --examples FILE' --shots 2 --query x
 try 1 'has 16 shots, 17 were asked for' --examples reviews --shots 17 --query x
 printf '{"input":"a","output":"b"}\nbroken\n' >"$dir/broken.jsonl"
 try 1 'broken.jsonl: line 2' --examples "$dir/broken.jsonl" --query x
@@ -55,4 +55,15 @@ text 'Say cat in French.' --query 'Say {{what}} in {{lang}}.' --var what=cat --v
 try 1 'query, line 1, column 5: {{what}} has no value' --query 'Say {{what}}' --var lang=French
 printf '[query]\n{{> half}}\n' >"$dir/form.txt"; printf '{{> form}}' >"$dir/half.txt"
 try 1 'fragments go in a circle: half > form > half' --template "$dir/form.txt" --query x
+try 2 '--pick last: there are first, random' --examples reviews --pick last --query x
+try 0 '"pick":"random","seed":"7","of":16,"rows":[' --json --examples reviews --shots 2 --pick random --seed 7 --query x -n 0
+try 0 '"pick":"nearest","encoder":"tiny-encoder","of":16,"rows":[' \
+    --json --template review --examples reviews --shots 1 --pick nearest -n 0 --query 'The soup was cold.'
+grep -qF '"input":"The soup was cold and the bread was stale."' "$dir/out"
+ok "nearest: the shot about soup" $?
+try 1 'has 16 shots, 17 were asked for' --examples reviews --shots 17 --pick balanced --query x
+try 1 'want a query to be near to' --examples reviews --shots 1 --pick nearest
+try 0 'broken.jsonl: line 2: not a JSON object: left out' --examples "$dir/broken.jsonl" --skip-broken --query x -n 0
+try 1 'has 1 shots, 2 were asked for (broken lines are left out)' \
+    --examples "$dir/broken.jsonl" --skip-broken --shots 2 --query x -n 0
 exit $failed
