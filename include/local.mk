@@ -5,6 +5,7 @@ noinst_HEADERS += \
 	%D%/attune/budget.h \
 	%D%/attune/constraint.h \
 	%D%/attune/context.h \
+	%D%/attune/compare.h \
 	%D%/attune/diff.h \
 	%D%/attune/digest.h \
 	%D%/attune/dist.h \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diff.h"
 #include "text.h"
 
 /* Past so many pairs of tokens what is left behind the common beginning is paired by number. */
@@ -338,13 +339,30 @@ static int add_fields(struct attune_diff *diff, struct attune_error *err)
                                : status;
 }
 
+int diff_fields(struct attune_diff_field **out, size_t *n, const struct attune_run_record *a,
+                const struct attune_run_record *b, struct attune_error *err)
+{
+    struct attune_diff diff = {.a.record = *a, .b.record = *b};
+    int status = add_fields(&diff, err);
+
+    *out = diff.fields;
+    *n = diff.n_fields;
+    return status;
+}
+
 static bool same_ids(const attune_token *a, size_t n_a, const attune_token *b, size_t n_b)
 {
     return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof *a) == 0);
 }
 
-static int load(struct attune_diff_side *out, struct attune_store *store, int64_t run,
-                struct attune_error *err)
+bool diff_same_prompt(const struct attune_run_record *a, const struct attune_run_record *b)
+{
+    return same_ids(a->prompt_ids, a->n_prompt, b->prompt_ids, b->n_prompt) &&
+           same_ids(a->decoder_ids, a->n_decoder, b->decoder_ids, b->n_decoder);
+}
+
+int diff_load(struct attune_diff_side *out, struct attune_store *store, int64_t run,
+              struct attune_error *err)
 {
     int status = attune_store_load_run(store, run, &out->record, err);
 
@@ -355,17 +373,15 @@ static int load(struct attune_diff_side *out, struct attune_store *store, int64_
 int attune_diff_runs(struct attune_diff *out, struct attune_store *store, int64_t a, int64_t b,
                      struct attune_error *err)
 {
-    const struct attune_run_record *x = &out->a.record, *y = &out->b.record;
     int status;
 
     memset(out, 0, sizeof *out);
-    status = load(&out->a, store, a, err);
+    status = diff_load(&out->a, store, a, err);
     if (status == ATTUNE_OK) {
-        status = load(&out->b, store, b, err);
+        status = diff_load(&out->b, store, b, err);
     }
     if (status == ATTUNE_OK) {
-        out->same_prompt = same_ids(x->prompt_ids, x->n_prompt, y->prompt_ids, y->n_prompt) &&
-                           same_ids(x->decoder_ids, x->n_decoder, y->decoder_ids, y->n_decoder);
+        out->same_prompt = diff_same_prompt(&out->a.record, &out->b.record);
         status = add_fields(out, err);
     }
     if (status == ATTUNE_OK) {

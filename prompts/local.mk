@@ -8,7 +8,9 @@ prompts_parts = \
 noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/budget.c \
+	%D%/compare.c \
 	%D%/diff.c \
+	%D%/diff.h \
 	%D%/export.c \
 	%D%/export.h \
 	%D%/json.c \

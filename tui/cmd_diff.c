@@ -1,23 +1,24 @@
-/* attune diff: two saved runs side by side, aligned by token. */
+/* attune diff: two to four saved runs side by side, aligned by token. */
 #include <config.h>
 
 #include "cli_store.h"
 
-#include <attune/diff.h>
+#include <attune/compare.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 24 };
+enum { WIDTH = 24, NARROW = 17 };
 
 static const struct cli_option options[] = {
     {"exit-code", 0, NULL, "exit status 3 if they differ in anything that is shown"},
+    {"exact", 0, NULL, "distances computed again with the model, where else they are bounds"},
     {NULL, 0, NULL, NULL},
 };
 
-/* A token in quotes, padded to WIDTH columns; nothing for a side without one. */
-static void print_token(struct cli *cli, const struct attune_step *step)
+/* A token in quotes, padded to `width` columns; nothing for a side without one. */
+static void print_token(struct cli *cli, const struct attune_step *step, int width)
 {
     char *text = NULL, line[ATTUNE_STEP_BYTES + 3];
     size_t len = 0;
@@ -33,14 +34,14 @@ static void print_token(struct cli *cli, const struct attune_step *step)
             snprintf(line, sizeof line, "id %d", (int)step->id);
         }
         quiet.out = f;
-        cli_print_line(&quiet, line, strlen(line), WIDTH);
+        cli_print_line(&quiet, line, strlen(line), (size_t)width);
         fclose(f);
         for (size_t i = 0; i < len; i++) {
             columns += ((unsigned char)text[i] & 0xc0) != 0x80;
         }
         fputs(text, cli->out);
     }
-    fprintf(cli->out, "%*s", columns < WIDTH ? WIDTH - columns : 1, "");
+    fprintf(cli->out, "%*s", columns < width ? width - columns : 1, "");
     free(text);
 }
 
@@ -58,9 +59,9 @@ static void print_row(struct cli *cli, const struct attune_diff *diff,
         snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)b->index);
     }
     fprintf(cli->out, "%c %5s ", !a ? '>' : !b ? '<' : row->same ? ' ' : '|', numbers[0]);
-    print_token(cli, a);
+    print_token(cli, a, WIDTH);
     fprintf(cli->out, " %5s ", numbers[1]);
-    print_token(cli, b);
+    print_token(cli, b, WIDTH);
     if (a && b && row->same_bits) {
         fputs("the same bits", cli->out);
     } else if (a && b) {
@@ -164,44 +165,223 @@ static int find_run(int64_t *out, struct attune_store *store, const char *id,
     return status;
 }
 
+static void print_value(struct cli *cli, const char *value, int width)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%.60s", value);
+    fprintf(cli->out, " %-*.*s", width, width, text);
+}
+
+/* One line of the head: a name, and a value for each run. */
+static void print_head(struct cli *cli, const struct attune_compare *c)
+{
+    char text[64];
+
+    fprintf(cli->out, "%-12s", "run");
+    for (size_t k = 0; k < c->n; k++) {
+        snprintf(text, sizeof text, "%lld", (long long)c->sides[k].record.id);
+        print_value(cli, text, NARROW + 9);
+    }
+    for (size_t i = 0; i < c->n_fields; i++) {
+        fprintf(cli->out, "\n%-12s", c->fields[i].name);
+        for (size_t k = 0; k < c->n; k++) {
+            print_value(cli, c->fields[i].values[k], NARROW + 9);
+        }
+    }
+    fprintf(cli->out, "\n%-12s", "speed");
+    for (size_t k = 0; k < c->n; k++) {
+        snprintf(text, sizeof text, "%zu tokens, %.1f/s", c->sides[k].n, c->tokens_per_s[k]);
+        print_value(cli, text, NARROW + 9);
+    }
+    fputs("\n\n", cli->out);
+}
+
+/* The distance to the first, exactly or as what it is at most. */
+static const char *distance_text(char out[16], const struct attune_compare_cell *cell)
+{
+    if (cell->at < 0 || isnan(cell->low)) {
+        return strcpy(out, "");
+    }
+    snprintf(out, 16, cell->low == cell->high ? "%.4f" : "<%.4f", cell->high);
+    return out;
+}
+
+static void print_compare(struct cli *cli, const struct attune_compare *c)
+{
+    print_head(cli, c);
+    for (size_t i = 0; i < c->n_rows; i++) {
+        fprintf(cli->out, "%-12zu", i);
+        for (size_t k = 0; k < c->n; k++) {
+            const struct attune_compare_cell *cell = &c->rows[i].cells[k];
+            char text[16];
+
+            fputs(cell->at >= 0 && !cell->same ? "|" : " ", cli->out);
+            print_token(cli, cell->at >= 0 ? &c->sides[k].steps[cell->at] : NULL, NARROW);
+            fprintf(cli->out, "%-9s", k ? distance_text(text, cell) : "");
+        }
+        fputc('\n', cli->out);
+    }
+}
+
+static json_t *of_cell(const struct attune_compare *c, size_t k,
+                       const struct attune_compare_cell *cell)
+{
+    json_t *object = of_side(&c->sides[k], cell->at);
+
+    if (cell->at >= 0) {
+        json_object_set_new(object, "same", json_boolean(cell->same));
+        json_object_set_new(object, "same_context", json_boolean(cell->same_context));
+        json_object_set_new(object, "same_bits", json_boolean(cell->same_bits));
+        json_object_set_new(object, "distance",
+                            isnan(cell->low) ? json_null()
+                                             : json_pack("[o, o]", cli_json_real(cell->low),
+                                                         cli_json_real(cell->high)));
+    }
+    return object;
+}
+
+static json_t *of_compare(const struct attune_compare *c)
+{
+    json_t *runs = json_array(), *fields = json_array(), *rows = json_array();
+
+    for (size_t k = 0; k < c->n; k++) {
+        json_array_append_new(
+            runs, json_pack("{s:I, s:b, s:I, s:o}", "run", (json_int_t)c->sides[k].record.id,
+                            "same_prompt", c->same_prompt[k], "tokens", (json_int_t)c->sides[k].n,
+                            "tokens_per_s", cli_json_real(c->tokens_per_s[k])));
+    }
+    for (size_t i = 0; i < c->n_fields; i++) {
+        json_t *values = json_array();
+
+        for (size_t k = 0; k < c->n; k++) {
+            const char *value = c->fields[i].values[k];
+
+            json_array_append_new(values, cli_json_text(value, strlen(value)));
+        }
+        json_array_append_new(fields,
+                              json_pack("{s:s, s:o}", "name", c->fields[i].name, "values", values));
+    }
+    for (size_t i = 0; i < c->n_rows; i++) {
+        json_t *cells = json_array();
+
+        for (size_t k = 0; k < c->n; k++) {
+            json_array_append_new(cells, of_cell(c, k, &c->rows[i].cells[k]));
+        }
+        json_array_append_new(rows, cells);
+    }
+    return json_pack("{s:o, s:o, s:I, s:o}", "runs", runs, "fields", fields, "exact_distances",
+                     (json_int_t)c->n_exact, "rows", rows);
+}
+
+static bool is_equal(const struct attune_compare *c)
+{
+    bool equal = c->n_fields == 0;
+
+    for (size_t k = 1; k < c->n; k++) {
+        equal = equal && c->same_prompt[k];
+        for (size_t i = 0; equal && i < c->n_rows; i++) {
+            equal = c->rows[i].cells[k].same && c->rows[i].cells[k].same_bits;
+        }
+    }
+    return equal;
+}
+
+static int measure(struct cli *cli, struct attune_compare *c, struct attune_error *err)
+{
+    struct attune_model *model = NULL;
+    long threads = 0;
+    int status;
+
+    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "--threads wants a number from 1 on");
+    }
+    status = cli_open_recorded(cli, &model, &c->sides[0].record, err);
+    if (status == ATTUNE_OK) {
+        status = attune_compare_exactly(c, model, (int)threads, &cli->progress, err);
+    }
+    if (status == ATTUNE_OK && c->n_not_measured) {
+        cli_note(cli, "%zu steps have other bits with this model: their distances stay bounds",
+                 c->n_not_measured);
+    }
+    attune_model_close(model);
+    return status;
+}
+
+static int compare(struct cli *cli, struct attune_store *store, const int64_t *runs, bool *equal)
+{
+    struct attune_compare c;
+    struct attune_error err = {0};
+    int status = attune_compare_runs(&c, store, runs, (size_t)cli->n_args, &err);
+
+    if (status == ATTUNE_OK && cli_has(cli, "exact")) {
+        status = measure(cli, &c, &err);
+    }
+    if (status != ATTUNE_OK) {
+        attune_compare_done(&c);
+        return cli_fail(cli, &err);
+    }
+    if (cli->json) {
+        status = cli_print_json(cli, of_compare(&c));
+    } else {
+        print_compare(cli, &c);
+        status = CLI_OK;
+    }
+    *equal = is_equal(&c);
+    attune_compare_done(&c);
+    return status;
+}
+
+static int compare_two(struct cli *cli, struct attune_store *store, const int64_t *runs,
+                       bool *equal)
+{
+    struct attune_diff diff = {0};
+    struct attune_error err = {0};
+    int status = attune_diff_runs(&diff, store, runs[0], runs[1], &err);
+
+    if (status != ATTUNE_OK) {
+        return cli_fail(cli, &err);
+    }
+    if (cli->json) {
+        status = cli_print_json(cli, of_diff(&diff));
+    } else {
+        print_diff(cli, &diff);
+        status = CLI_OK;
+    }
+    *equal = diff.equal;
+    attune_diff_done(&diff);
+    return status;
+}
+
 static int run(struct cli *cli)
 {
     struct attune_store *store;
     struct attune_error err = {0};
-    struct attune_diff diff = {0};
-    int64_t a = 0, b = 0;
-    bool equal;
+    int64_t runs[ATTUNE_COMPARE_MOST] = {0};
+    bool equal = false;
     int status = cli_open_store(cli, &store, ATTUNE_STORE_READ, &err);
 
-    if (status == ATTUNE_OK) {
-        status = find_run(&a, store, cli->args[0], &err);
-    }
-    if (status == ATTUNE_OK) {
-        status = find_run(&b, store, cli->args[1], &err);
-    }
-    if (status == ATTUNE_OK) {
-        status = attune_diff_runs(&diff, store, a, b, &err);
+    for (int i = 0; status == ATTUNE_OK && i < cli->n_args; i++) {
+        status = find_run(&runs[i], store, cli->args[i], &err);
     }
     if (status != ATTUNE_OK) {
         status = cli_fail(cli, &err);
-    } else if (cli->json) {
-        status = cli_print_json(cli, of_diff(&diff));
+    } else if (cli->n_args == 2 && !cli_has(cli, "exact")) {
+        status = compare_two(cli, store, runs, &equal);
     } else {
-        print_diff(cli, &diff);
+        status = compare(cli, store, runs, &equal);
     }
-    equal = diff.equal;
-    attune_diff_done(&diff);
     attune_store_close(store);
     return status == CLI_OK && cli_has(cli, "exit-code") && !equal ? CLI_DIFFERS : status;
 }
 
 const struct cmd_ops cmd_diff = {
     .name = "diff",
-    .args = "A B [--exit-code]",
-    .help = "two saved runs side by side: what made them, and their steps aligned by token",
-    .groups = CLI_DB,
+    .args = "A B [C [D]] [--exact] [--exit-code]",
+    .help = "two to four saved runs side by side: what made them, and their steps aligned by token",
+    .groups = CLI_MODEL | CLI_DB,
     .options = options,
     .min_args = 2,
-    .max_args = 2,
+    .max_args = ATTUNE_COMPARE_MOST,
     .run = run,
 };

@@ -27,6 +27,7 @@
 #include <attune/store.h>
 #include <attune/mark.h>
 #include <attune/diff.h>
+#include <attune/compare.h>
 #include <attune/export.h>
 #include <attune/upkeep.h>
 #include <attune/run.h>
