@@ -1,7 +1,8 @@
 /* Several runs aligned with the first of them.
  *
- * Each is aligned with the first by itself (diff.c); the rows of those pairs are then laid over each
- * other at the first's steps, and what others have between two of these stands in rows of its own:
+ * Each is aligned with the first by itself (diff.c); the rows of those pairs are then laid over
+ * each other at the first's steps, and what others have between two of these stands in rows of its
+ * own:
  *
  *     first    A  B  .  C        pairs: first/second  A-A B-X C-C
  *     second   A  X  .  C               first/third   A-A B-B  -Y C-C
@@ -177,8 +178,7 @@ int attune_compare_runs(struct attune_compare *out, struct attune_store *store, 
         status = diff_load(&out->sides[k], store, runs[k], err);
         if (status == ATTUNE_OK) {
             out->tokens_per_s[k] = speed(&out->sides[k]);
-            out->same_prompt[k] =
-                diff_same_prompt(&out->sides[0].record, &out->sides[k].record);
+            out->same_prompt[k] = diff_same_prompt(&out->sides[0].record, &out->sides[k].record);
         }
     }
     for (size_t k = 1; status == ATTUNE_OK && k < n; k++) {

@@ -21,6 +21,8 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
 	%D%/query.c \
+	%D%/record.c \
+	%D%/record.h \
 	%D%/replay.c \
 	%D%/run.c \
 	%D%/sha256.c \

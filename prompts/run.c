@@ -1,5 +1,5 @@
-/* A run: generation and record in step. What next hands out is stored already, so whatever happens
- * to the program, the record has all that anybody saw. */
+/* A run: generation and record in step. What next hands out is on its way into the file and there
+ * within 100 ms (record.h), so whatever happens to the program, the record has what was seen. */
 #include <config.h>
 
 #include <attune/run.h>
@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record.h"
 #include "text.h"
 
 struct attune_run {
     struct attune_generation *gen;
     struct attune_store *store; /* or NULL */
+    struct recorder *recorder;  /* has the store while steps come; NULL without one */
     int64_t id;
     bool failed, finished;
 };
@@ -162,6 +164,12 @@ int attune_run_start(struct attune_run **out, struct attune_context *ctx,
     }
     if (status == ATTUNE_OK && store) {
         status = begin(run, ctx, chain, options, err);
+        if (status == ATTUNE_OK) {
+            status = recorder_open(&run->recorder, store, run->id, err);
+            if (status != ATTUNE_OK) {
+                attune_store_end_run(store, run->id, ATTUNE_STOP_ERROR, "", 0, NULL);
+            }
+        }
     }
     if (status != ATTUNE_OK) {
         run->finished = true; /* nothing was begun */
@@ -181,17 +189,23 @@ int attune_run_next(struct attune_run *run, struct attune_step *out,
         return 0;
     }
     got = attune_generation_next(run->gen, out, progress, err);
-    if (got > 0 && run->store) {
-        status = attune_store_add_step(run->store, run->id, out, err);
+    if (got > 0 && run->recorder) {
+        status = recorder_add(run->recorder, out, err);
         got = status == ATTUNE_OK ? got : -status;
     }
     run->failed = got < 0;
     return got;
 }
 
+int attune_run_flush(struct attune_run *run, struct attune_error *err)
+{
+    return run->recorder ? recorder_flush(run->recorder, err) : ATTUNE_OK;
+}
+
 int attune_run_finish(struct attune_run *run, struct attune_error *err)
 {
     enum attune_stop stop = attune_generation_stop(run->gen);
+    int status, ended;
     const char *output;
     size_t len;
 
@@ -202,11 +216,15 @@ int attune_run_finish(struct attune_run *run, struct attune_error *err)
     if (!run->store) {
         return ATTUNE_OK;
     }
-    stop = run->failed                ? ATTUNE_STOP_ERROR
+    status = recorder_close(run->recorder, err);
+    run->recorder = NULL;
+    stop = run->failed || status      ? ATTUNE_STOP_ERROR
            : stop == ATTUNE_STOP_NONE ? ATTUNE_STOP_INTERRUPTED
                                       : stop;
     output = attune_generation_output(run->gen, &len);
-    return attune_store_end_run(run->store, run->id, stop, output ? output : "", len, err);
+    ended = attune_store_end_run(run->store, run->id, stop, output ? output : "", len,
+                                 status ? NULL : err);
+    return status ? status : ended;
 }
 
 void attune_run_free(struct attune_run *run)
@@ -215,6 +233,7 @@ void attune_run_free(struct attune_run *run)
         if (!run->finished) {
             attune_run_finish(run, NULL);
         }
+        recorder_close(run->recorder, NULL);
         attune_generation_free(run->gen);
         free(run);
     }

@@ -435,19 +435,25 @@ int store_put_run_step(struct attune_store *store, const struct attune_step *ste
     return status;
 }
 
-int attune_store_add_step(struct attune_store *store, int64_t run, const struct attune_step *step,
-                          struct attune_error *err)
+int attune_store_add_steps(struct attune_store *store, int64_t run, const struct attune_step *steps,
+                           size_t n, struct attune_error *err)
 {
     int status = store_begin(store, err);
 
     if (status == ATTUNE_OK) {
         status = find_leaf(store, run, err);
-        if (status == ATTUNE_OK) {
-            status = store_put_run_step(store, step, err);
+        for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+            status = store_put_run_step(store, &steps[i], err);
         }
         status = store_end(store, status, err);
     }
     return status;
+}
+
+int attune_store_add_step(struct attune_store *store, int64_t run, const struct attune_step *step,
+                          struct attune_error *err)
+{
+    return attune_store_add_steps(store, run, step, 1, err);
 }
 
 int store_put_end(struct attune_store *store, int64_t run, enum attune_stop stop,

@@ -50,6 +50,7 @@ check_PROGRAMS += \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
 	%D%/prompts/query_test \
+	%D%/prompts/record_test \
 	%D%/prompts/replay_test \
 	%D%/prompts/run_test \
 	%D%/prompts/sha256_test \
@@ -111,6 +112,7 @@ check_PROGRAMS += \
 check_PROGRAMS += \
 	%D%/tui/compose_test \
 	%D%/tui/panel_attention_test \
+	%D%/tui/panel_compare_test \
 	%D%/tui/panel_dist_test \
 	%D%/tui/panel_heads_test \
 	%D%/tui/panel_prompt_test \
@@ -158,6 +160,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_attention_test_SOURCES = %D%/tui/panel_attention_test.c $(panel_fixture)
+%C%_tui_panel_compare_test_SOURCES = %D%/tui/panel_compare_test.c $(panel_fixture)
 %C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
 %C%_tui_panel_heads_test_SOURCES = %D%/tui/panel_heads_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
@@ -220,6 +223,7 @@ EXTRA_DIST += \
 	%D%/screens/classify.test \
 	%D%/screens/tag.test \
 	%D%/screens/compare.test \
+	%D%/screens/compare-runs.test \
 	%D%/screens/seq2seq.test \
 	%D%/screens/models.test \
 	%D%/screens/variants.test \

@@ -296,6 +296,13 @@ static void do_verify(struct app *app, const char *arg)
     }
 }
 
+static void do_compare_runs(struct app *app, const char *arg)
+{
+    if (bench_compare(&app->bench, arg)) {
+        do_screen(app, "compare");
+    }
+}
+
 static void do_restore(struct app *app, const char *arg)
 {
     int64_t run;

@@ -197,13 +197,14 @@ static void print_head(struct cli *cli, const struct attune_compare *c)
     fputs("\n\n", cli->out);
 }
 
-/* The distance to the first, exactly or as what it is at most. */
+/* The distance to the first, exactly or as what it is at most; * behind another text. */
 static const char *distance_text(char out[16], const struct attune_compare_cell *cell)
 {
     if (cell->at < 0 || isnan(cell->low)) {
         return strcpy(out, "");
     }
-    snprintf(out, 16, cell->low == cell->high ? "%.4f" : "<%.4f", cell->high);
+    snprintf(out, 16, "%s%.4f%s", cell->low == cell->high ? "" : "<", cell->high,
+             cell->same_context ? "" : "*");
     return out;
 }
 

@@ -506,6 +506,11 @@ static void do_fork(struct worker *w, struct job *job)
     job_fork(w, job);
 }
 
+static void do_compare(struct worker *w, struct job *job)
+{
+    job_compare(w, job);
+}
+
 void job_do(struct worker *w, struct job *job)
 {
     static void (*const table[])(struct worker *, struct job *) = {

@@ -7,6 +7,7 @@ tui_parts = \
 tui_parts += \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
+	%D%/panel_compare.c \
 	%D%/panel_dist.c \
 	%D%/panel_heads.c \
 	%D%/panel_knobs.c \
@@ -75,6 +76,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/job_attention.c \
 	%D%/job_fork.c \
 	%D%/job_task.c \
+	%D%/job_store.c \
 	%D%/job_walk.c \
 	%D%/panel.h \
 	%D%/workbench.c \
@@ -88,6 +90,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_event.h \
 	%D%/workbench_knob.c \
 	%D%/workbench_look.c \
+	%D%/workbench_runs.c \
 	%D%/workbench_side.c \
 	%D%/workbench_task.c \
 	%D%/worker.c \

@@ -141,9 +141,10 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
 
     canvas_print(c, r, y, x, style_of(c, chosen && panel->focused ? ROLE_SELECT : ROLE_VALUE),
                  "%s%4lld",
-                 chosen              ? "\u25b8"
-                 : run->id == b->run ? "\u2022"
-                                     : " ",
+                 chosen                        ? "\u25b8"
+                 : bench_is_marked(b, run->id) ? "\u2713"
+                 : run->id == b->run           ? "\u2022"
+                                               : " ",
                  (long long)run->id);
     x += 6;
     if (r.cols >= 64) {
@@ -356,6 +357,20 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     if (strcmp(name, "run_restore") == 0) {
         if (run) {
             bench_restore(panel->bench, run->id);
+        }
+        return true;
+    }
+    if (strcmp(name, "compare_runs") == 0) { /* the one under the cursor belongs to it */
+        if (run && !*(arg ? arg : "") && panel->bench->n_marked == 1 &&
+            !bench_is_marked(panel->bench, run->id)) {
+            bench_mark_run(panel->bench, run->id);
+        }
+        return false;
+    }
+    if (strcmp(name, "run_mark") == 0) {
+        if (run) {
+            bench_mark_run(panel->bench, run->id);
+            move(panel, VIEW_DOWN);
         }
         return true;
     }

@@ -62,6 +62,8 @@ void bench_close(struct workbench *b)
     free(b->score.scores);
     free(b->answer.p);
     free(b->answer.gaps);
+    attune_compare_done(b->compare);
+    free(b->compare);
     free(b->session);
     free(b->model_path);
     free(b->logits);

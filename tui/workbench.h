@@ -178,6 +178,9 @@ struct workbench {
     /* The list of runs. */
     struct attune_run_record *runs;
     size_t n_runs;
+    int64_t marked[ATTUNE_COMPARE_MOST]; /* [n_marked] to be compared */
+    size_t n_marked;
+    struct attune_compare *compare; /* as last asked for, or NULL */
     size_t progress_done, progress_total; /* of what the worker does now */
     size_t token_cursor;                  /* position in tokens + steps that panels share */
     enum attune_stack kind; /* which attention, and which head of it, they share too */
@@ -268,6 +271,13 @@ void bench_restore(struct workbench *b,
 void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
 void bench_next_model(struct workbench *b); /* the one behind it in the library */
+
+/* workbench_runs.c. Marks a run for comparison, or takes its mark off. */
+void bench_mark_run(struct workbench *b, int64_t run);
+bool bench_is_marked(const struct workbench *b, int64_t run);
+/* Compares the runs that the text names; "": the marked ones, or the only one with the run on screen.
+ * False: they are no two to four runs, and it was said. */
+bool bench_compare(struct workbench *b, const char *runs);
 
 /* Tokens of prompt and run together: what position i holds. Of an encoder-decoder first what the
  * encoder reads, then the decoder's start token, then the run. */

@@ -51,7 +51,8 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_replay] = BENCH_REPLAYING, [JOB_restore] = BENCH_IDLE,
         [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
         [JOB_score] = BENCH_IDLE,       [JOB_heads] = BENCH_IDLE,
-        [JOB_write] = BENCH_IDLE,        [JOB_fork] = BENCH_GENERATING,
+        [JOB_write] = BENCH_IDLE,       [JOB_fork] = BENCH_GENERATING,
+        [JOB_compare] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -365,6 +366,14 @@ static void take_restored(struct workbench *b, struct event *event)
     bench_prompt_changed(b);
 }
 
+static void take_compared(struct workbench *b, struct event *event)
+{
+    attune_compare_done(b->compare);
+    free(b->compare);
+    b->compare = event->compare;
+    event->compare = NULL;
+}
+
 static void take_said(struct workbench *b, struct event *event)
 {
     bench_say(b, event->is_error, "%s", event->text ? event->text : "");
@@ -383,6 +392,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_verified] = take_verified,   [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
+        [EVENT_compared] = take_compared,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

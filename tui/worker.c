@@ -77,6 +77,8 @@ void event_free(struct event *event)
         free(event->heads.cells);
         walk_view_done(&event->walk);
         free(event->score.scores);
+        attune_compare_done(event->compare);
+        free(event->compare);
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);

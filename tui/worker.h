@@ -26,7 +26,8 @@
     KIND(score, "scoring", true)                                                                   \
     KIND(heads, "heads", true)                                                                     \
     KIND(write, "writing", false)                                                                  \
-    KIND(fork, "generating", false)
+    KIND(fork, "generating", false)                                                                \
+    KIND(compare, "comparing", true)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -48,6 +49,8 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_file file;         /* write */
     int64_t run;                        /* replay, restore, remove */
     bool verify;
+    int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
+    size_t n_runs;
     attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
     uint8_t *type_ids;         /* [n] segments, or NULL */
     attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
@@ -65,9 +68,10 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(loaded)                                                                                   \
     KIND(tokenized)                                                                                \
     KIND(evaluated)                                                                                \
-    KIND(refused) KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits)             \
-        KIND(listed) KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk)            \
-            KIND(score) KIND(heads) KIND(answer)
+    KIND(refused)                                                                                  \
+    KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits) KIND(listed)              \
+        KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk) KIND(score) KIND(heads) \
+            KIND(answer) KIND(compared)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -102,6 +106,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     double tokens_per_s;
     struct attune_run_record *records; /* listed: [n]; recorded, restored: one */
     struct attune_verdict verdict;
+    struct attune_compare *compare; /* compared */
 };
 
 struct worker {
@@ -155,6 +160,7 @@ struct attune_input job_input(const struct job *job);  /* borrows from the job *
 void job_attention(struct worker *w, struct job *job); /* job_attention.c */
 void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
 void job_write(struct worker *w, struct job *job);     /* job_attention.c */
+void job_compare(struct worker *w, struct job *job);   /* job_store.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */
 

@@ -37,7 +37,7 @@ struct attune_compare {
     size_t n_fields;
     struct attune_compare_row *rows; /* [n_rows] */
     size_t n_rows;
-    size_t n_exact;       /* cells whose distance was computed again */
+    size_t n_exact;        /* cells whose distance was computed again */
     size_t n_not_measured; /* steps that a model gave other bits for: their bounds stay */
 };
 

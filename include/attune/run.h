@@ -1,8 +1,8 @@
 /* A run: a generation that is recorded as it comes. The same three calls serve the command line,
  * the worker of the TUI and replay: start, next until it says no, finish.
  *
- * One thread at a time. The run borrows context, chain and store (store may be NULL: not recorded).
- */
+ * One thread at a time. The run borrows context, chain and store (store may be NULL: not recorded);
+ * nobody else may use that store from start to finish. */
 #ifndef ATTUNE_RUN_H
 #define ATTUNE_RUN_H
 
@@ -31,9 +31,12 @@ int attune_run_start(struct attune_run **out, struct attune_context *ctx,
                      const struct attune_chain *chain, struct attune_store *store,
                      const struct attune_run_options *options, struct attune_progress *progress,
                      struct attune_error *err);
-/* As attune_generation_next; the step is in the store when it returns. */
+/* As attune_generation_next; the step survives the death of the program within 100 ms. A write that
+ * failed is told by the next call, or by finish. */
 int attune_run_next(struct attune_run *run, struct attune_step *out,
                     struct attune_progress *progress, struct attune_error *err);
+/* Returns once every step that was handed out is in the store. */
+int attune_run_flush(struct attune_run *run, struct attune_error *err);
 int attune_run_finish(struct attune_run *run, struct attune_error *err);
 void attune_run_free(struct attune_run *run); /* finishes as interrupted if nobody did */
 

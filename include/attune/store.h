@@ -63,6 +63,9 @@ int attune_store_begin_run(struct attune_store *store,
                            struct attune_error *err);
 int attune_store_add_step(struct attune_store *store, int64_t run, const struct attune_step *step,
                           struct attune_error *err);
+int attune_store_add_steps(struct attune_store *store, int64_t run,
+                           const struct attune_step *steps /* [n] */, size_t n,
+                           struct attune_error *err); /* together: all or none */
 int attune_store_end_run(struct attune_store *store, int64_t run, enum attune_stop stop,
                          const char *output, size_t output_len, struct attune_error *err);
 

@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "prompts/record.h"
 #include "prompts/store.h"
 
 enum { WORDS = 20000, SESSIONS = 200, ROUNDS = 9 };
@@ -254,7 +256,64 @@ static void looking(struct attune_store *store)
              (struct attune_run_query){.search = "ba"});
 }
 
-/* What a run at 200 tokens a second pays: its steps one by one, each its own transaction. */
+/* Everything this process computed, in any thread. */
+static double processor(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A run at 200 tokens a second: what its thread waits, and what all threads compute for it. */
+static void recording(struct attune_store *store, size_t n_steps)
+{
+    struct attune_run_record record = {.session = (char *)"recording",
+                                       .prompt_text = (char *)"ba",
+                                       .prompt_text_len = 2,
+                                       .prompt_ids = &(attune_token){1},
+                                       .n_prompt = 1};
+    struct recorder *recorder;
+    struct attune_error err;
+    double waited = 0, before, start, computed, slowest = 0, idle;
+    const double pace = 0.005;
+
+    idle = processor();
+    for (size_t i = 0; i < n_steps; i++) { /* the same without the recorder */
+        slowest = fmax(slowest, bench_step(1, i).p * 0);
+        nanosleep(&(struct timespec){0, (long)(pace * 1e9)}, NULL);
+    }
+    idle = processor() - idle;
+    if (attune_store_begin_run(store, &record, &err) ||
+        recorder_open(&recorder, store, record.id, &err)) {
+        end(&err);
+    }
+    start = bench_wall();
+    computed = processor();
+    for (size_t i = 0; i < n_steps; i++) {
+        const struct attune_step step = bench_step(1, i);
+
+        before = bench_wall();
+        if (recorder_add(recorder, &step, &err)) {
+            end(&err);
+        }
+        before = bench_wall() - before;
+        waited += before;
+        slowest = fmax(slowest, before);
+        nanosleep(&(struct timespec){0, (long)(pace * 1e9)}, NULL);
+    }
+    if (recorder_close(recorder, &err)) {
+        end(&err);
+    }
+    computed = processor() - computed - idle;
+    start = bench_wall() - start;
+    printf("%-44s %9.4f ms   %.2f %% of its thread's time, %.2f %% of a core; slowest %.2f ms\n",
+           "a step of a run at 200 tokens/s", waited / (double)n_steps * 1e3, waited / start * 100,
+           computed / start * 100, slowest * 1e3);
+    free(record.created);
+}
+
+/* Steps one by one, each its own transaction. */
 static void saving(size_t n_steps)
 {
     struct attune_store *store;
@@ -292,6 +351,7 @@ static void saving(size_t n_steps)
     printf("%-44s %9.0f steps/s\n", "read steps for a replay", (double)n / (bench_wall() - before));
     free(steps);
     free(record.created);
+    recording(store, 800);
     attune_store_close(store);
 }
 

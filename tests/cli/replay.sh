@@ -87,14 +87,17 @@ try 1 'is gone: name it with -m' replay story --verify
 try 0 'all 20 steps are identical' replay story --verify -m "$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf"
 try 3 'step 0 differs in its logits' replay story --verify -m "$ATTUNE_GOLDEN/gguf/llama-q4_0/model.gguf"
 
-# Killed in the middle: what was printed is there, and proves.
+# Killed in the middle: what was printed 100 ms before is there, and proves.
 model=$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf
 mkfifo "$dir/pipe"
 "$ATTUNE_BIN" run -m "$model" -p 'Once upon a time' -n 100 --ignore-eos --seed 9 --save killed --stream \
     >"$dir/pipe" 2>"$dir/err" &
 pid=$!
-head -n 5 "$dir/pipe" >"$dir/out"
-kill -9 $pid
+exec 3<"$dir/pipe"
+head -n 5 <&3 >"$dir/out"
+sleep 1
+kill -9 $pid 2>"$dir/err"
+exec 3<&-
 wait $pid 2>"$dir/err"
 try 0 'are identical' replay killed --verify
 saved=$("$ATTUNE_BIN" show killed --json | sed 's/.*"steps":\([0-9]*\).*/\1/')

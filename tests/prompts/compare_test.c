@@ -129,10 +129,10 @@ static void with_the_model_distances_are_exact(void **state)
     store = made_store(path, ATTUNE_STORE_WRITE);
     live_init(&live, "llama-f32", "order=hf temperature=1", "Once upon a time");
     for (size_t k = 0; k < 2; k++) {
-        runs[k] = live_run(&live, store,
-                           (struct attune_run_options){
-                               .generate = {.max_tokens = 12, .seed = 5 + 6 * k}},
-                           "Once upon a time", true);
+        runs[k] =
+            live_run(&live, store,
+                     (struct attune_run_options){.generate = {.max_tokens = 12, .seed = 5 + 6 * k}},
+                     "Once upon a time", true);
     }
     assert_int_equal(attune_compare_runs(&bounds, store, runs, 2, &err), 0);
     assert_int_equal(attune_compare_runs(&exact, store, runs, 2, &err), 0);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -54,7 +55,22 @@ static struct attune_run *start(size_t max_tokens, struct attune_store *where)
     return run;
 }
 
-static void each_step_is_in_the_store_when_it_is_handed_out(void **state)
+/* Nobody calls anything meanwhile: the steps get there by themselves. */
+static void wait_for(struct attune_store *reader, int64_t run, size_t wanted)
+{
+    struct attune_step *saved;
+    struct attune_error err;
+    size_t n = 0;
+
+    for (int ms = 0; n < wanted && ms < 2000; ms += 5) { /* 100 would do on a quiet machine */
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+        assert_int_equal(attune_store_load_steps(reader, run, &saved, &n, &err), 0);
+        free(saved);
+    }
+    assert_int_equal(n, wanted);
+}
+
+static void each_step_is_in_the_store_soon_after_it_was_handed_out(void **state)
 {
     struct attune_store *reader = made_store(path, ATTUNE_STORE_READ);
     struct attune_run *run = start(10, store);
@@ -65,6 +81,11 @@ static void each_step_is_in_the_store_when_it_is_handed_out(void **state)
 
     for (size_t i = 0; i < 10; i++) {
         assert_int_equal(attune_run_next(run, &step, NULL, &err), 1);
+        if (i % 2) {
+            assert_int_equal(attune_run_flush(run, &err), 0);
+        } else {
+            wait_for(reader, attune_run_id(run), i + 1);
+        }
         assert_int_equal(attune_store_load_steps(reader, attune_run_id(run), &saved, &n, &err), 0);
         assert_int_equal(n, i + 1);
         assert_memory_equal(&saved[i].draw, &step.draw, sizeof step.draw);
@@ -110,6 +131,7 @@ static void a_run_left_alone_or_cancelled_was_interrupted(void **state)
     int64_t id = attune_run_id(run);
 
     assert_int_equal(attune_run_next(run, &step, NULL, &err), 1);
+    assert_int_equal(attune_run_flush(run, &err), 0);
     assert_int_equal(stop_of(id), ATTUNE_STOP_NONE);
     attune_run_free(run);
     assert_int_equal(stop_of(id), ATTUNE_STOP_INTERRUPTED);
@@ -144,7 +166,10 @@ static void a_step_that_cannot_be_stored_ends_the_run(void **state)
     struct attune_error err;
 
     assert_int_equal(attune_run_next(run, &step, NULL, &err), 1);
+    assert_int_equal(attune_run_flush(run, &err), 0);
     assert_int_equal(attune_store_remove_run(store, attune_run_id(run), &err), 0);
+    assert_int_equal(attune_run_next(run, &step, NULL, &err), 1);
+    assert_int_equal(attune_run_flush(run, &err), ATTUNE_NOT_FOUND);
     assert_int_equal(attune_run_next(run, &step, NULL, &err), -ATTUNE_NOT_FOUND);
     assert_int_equal(attune_run_next(run, &step, NULL, &err), 0);
     assert_int_equal(attune_run_finish(run, &err), ATTUNE_NOT_FOUND);
@@ -196,7 +221,7 @@ static void a_fork_goes_on_from_a_step_with_a_token_put_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_step_is_in_the_store_when_it_is_handed_out),
+        cmocka_unit_test(each_step_is_in_the_store_soon_after_it_was_handed_out),
         cmocka_unit_test(a_run_left_alone_or_cancelled_was_interrupted),
         cmocka_unit_test(without_a_store_nothing_is_recorded),
         cmocka_unit_test(a_step_that_cannot_be_stored_ends_the_run),
