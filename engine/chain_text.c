@@ -1,7 +1,7 @@
 /* The chain as a line of text, and back. The grammar is words of name=value between blanks:
  *
  *     order=penalties,temperature,top_k,top_p,min_p,typical temperature=0.7
- * logit_bias=5:-inf,17:1.5
+ * logit_bias=5:-inf,17:1.5 ablate=2.1,3.*:mean
  *
  *     constraint=regex:[0-9]+%20km
  *
@@ -82,6 +82,9 @@ size_t attune_chain_text(const struct attune_chain *chain, char *out, size_t cap
     if (chain->constraint) {
         put(&w, " constraint=");
         put_escaped(&w, chain->constraint);
+    }
+    if (chain->ablation) {
+        put(&w, " ablate=%s", chain->ablation);
     }
     return w.len;
 }
@@ -174,6 +177,9 @@ static int parse_word(struct attune_chain *chain, char *word, struct attune_erro
     }
     if (strcmp(word, "constraint") == 0) {
         return parse_constraint(chain, value, err);
+    }
+    if (strcmp(word, "ablate") == 0) {
+        return attune_chain_set_ablation(chain, value, err);
     }
     x = strtod(value, &end);
     if (end == value || *end) {

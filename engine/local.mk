@@ -117,6 +117,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/sampler.h \
 	%D%/settings.c \
 	%D%/settings.h \
+	%D%/shift.c \
 	%D%/stops.c \
 	%D%/stops.h \
 	%D%/task.c \

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/head_list.h"
+
 #define SAMPLER(name) extern const struct sampler_ops sampler_##name;
 #include "engine/tables.inc"
 #undef SAMPLER
@@ -140,12 +142,14 @@ int attune_chain_copy(struct attune_chain **out, const struct attune_chain *from
     struct attune_chain *chain = malloc(chain_size());
     struct sampler_bias *biases = malloc((from->n_biases + 1) * sizeof *biases);
     char *constraint = from->constraint ? strdup(from->constraint) : NULL;
+    char *ablation = from->ablation ? strdup(from->ablation) : NULL;
 
     *out = NULL;
-    if (!chain || !biases || (from->constraint && !constraint)) {
+    if (!chain || !biases || (from->constraint && !constraint) || (from->ablation && !ablation)) {
         free(chain);
         free(biases);
         free(constraint);
+        free(ablation);
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a sampler chain");
     }
     memcpy(chain, from, chain_size());
@@ -154,6 +158,7 @@ int attune_chain_copy(struct attune_chain **out, const struct attune_chain *from
     }
     chain->biases = biases;
     chain->constraint = constraint;
+    chain->ablation = ablation;
     *out = chain;
     return ATTUNE_OK;
 }
@@ -163,8 +168,35 @@ void attune_chain_free(struct attune_chain *chain)
     if (chain) {
         free(chain->biases);
         free(chain->constraint);
+        free(chain->ablation);
         free(chain);
     }
+}
+
+int attune_chain_set_ablation(struct attune_chain *chain, const char *text,
+                              struct attune_error *err)
+{
+    const char *at = text ? text : "";
+    char *copy = NULL;
+    struct head_item item;
+    int got;
+
+    while ((got = head_list_next(&item, text ? text : "", &at, err)) > 0) {
+    }
+    if (got < 0) {
+        return -got;
+    }
+    if (text && *text && !(copy = strdup(text))) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for an ablation");
+    }
+    free(chain->ablation);
+    chain->ablation = copy;
+    return ATTUNE_OK;
+}
+
+const char *attune_chain_ablation(const struct attune_chain *chain)
+{
+    return chain->ablation ? chain->ablation : "";
 }
 
 int attune_chain_set(struct attune_chain *chain, const char *param, double value,

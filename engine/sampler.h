@@ -38,8 +38,8 @@ struct sampler_work {
     const attune_token *history; /* [n_history] newest last */
     size_t n_history;
     const uint8_t *allowed; /* [V] of the constraint, or NULL */
-    uint32_t *mark; /* [V] zero when a stage begins and when it ends */
-    float *key;     /* [V] scratch of a stage */
+    uint32_t *mark;         /* [V] zero when a stage begins and when it ends */
+    float *key;             /* [V] scratch of a stage */
 
     /* Behind the helpers. */
     attune_token *other_id;        /* [V] */
@@ -66,7 +66,8 @@ struct attune_chain {
     struct sampler_bias *biases;      /* [n_biases] by id */
     size_t n_biases;
     char *constraint; /* or NULL */
-    double values[]; /* [attune_param_count()] in the order of attune_param_at */
+    char *ablation;   /* what is ablated in the model, or NULL */
+    double values[];  /* [attune_param_count()] in the order of attune_param_at */
 };
 
 size_t sampler_count(void);

@@ -23,6 +23,7 @@ noinst_HEADERS += \
 	%D%/attune/rng.h \
 	%D%/attune/run.h \
 	%D%/attune/sampler.h \
+	%D%/attune/shift.h \
 	%D%/attune/store.h \
 	%D%/attune/task.h \
 	%D%/attune/tensors.h \

@@ -8,6 +8,8 @@
 
 #include <attune/run.h>
 
+#include <attune/ablate.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,7 +155,12 @@ static int prepare(struct replay *replay, const struct attune_model *model, int 
         options.n_context > attune_model_info(model)->n_context) {
         options.n_context = attune_model_info(model)->n_context;
     }
-    return status == ATTUNE_OK ? attune_context_new(&replay->ctx, model, &options, err) : status;
+    if (status == ATTUNE_OK) {
+        status = attune_context_new(&replay->ctx, model, &options, err);
+    }
+    return status == ATTUNE_OK
+               ? attune_context_ablate(replay->ctx, attune_chain_ablation(replay->chain), err)
+               : status;
 }
 
 static int join_ids(struct replay *replay, struct attune_error *err)

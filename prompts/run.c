@@ -4,6 +4,8 @@
 
 #include <attune/run.h>
 
+#include <attune/ablate.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,7 +160,10 @@ int attune_run_start(struct attune_run **out, struct attune_context *ctx,
         return text_no_memory(err);
     }
     run->store = store;
-    status = attune_context_sync(ctx, &input, progress, err);
+    status = attune_context_ablate(ctx, attune_chain_ablation(chain), err);
+    if (status == ATTUNE_OK) {
+        status = attune_context_sync(ctx, &input, progress, err);
+    }
     if (status == ATTUNE_OK) {
         status = attune_generation_start(&run->gen, ctx, chain, &options->generate, err);
     }

@@ -30,6 +30,7 @@ check_PROGRAMS += \
 	%D%/tui/cmd_attention_test \
 	%D%/tui/cmd_bench_test \
 	%D%/engine/ablate_test \
+	%D%/engine/shift_test \
 	%D%/engine/attention_test \
 	%D%/engine/context_test \
 	%D%/engine/forward_test \
@@ -256,6 +257,7 @@ endif
 
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
+dist_check_SCRIPTS += %D%/cli/ablate.sh
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
 dist_check_SCRIPTS += %D%/cli/translate.sh
 dist_check_SCRIPTS += %D%/docs.sh %D%/layers.sh %D%/headers.sh

@@ -64,6 +64,10 @@ static const struct cli_option db_options[] = {
     {"db", 0, "FILE", "the database"},
     {NULL, 0, NULL, NULL},
 };
+static const struct cli_option ablate_options[] = {
+    {"ablate", 0, "2.1,3.*:mean", "heads (2.1), blocks (3.mlp) or layers (4) that say nothing, or their mean"},
+    {NULL, 0, NULL, NULL},
+};
 static const struct cli_option output_options[] = {
     {"output", 'o', "FILE", "write to this file"},
     {NULL, 0, NULL, NULL},
@@ -81,6 +85,7 @@ static const struct cli_option *option_table(const struct cmd_ops *cmd, size_t i
         {CLI_SAMPLING, sampling_options},
         {CLI_GENERATE, generate_options},
         {CLI_DB, db_options},
+        {CLI_ABLATE, ablate_options},
         {CLI_OUTPUT, output_options},
         {0, common_options},
     };

@@ -31,6 +31,7 @@ enum cli_group { /* option tables that several verbs share */
     CLI_DB = 16,      /* --db */
     CLI_OUTPUT = 32,  /* -o */
     CLI_DASHED = 64,  /* words with one dash in front are arguments, not options */
+    CLI_ABLATE = 128, /* --ablate: of cli_open_context and cli_chain */
 };
 
 struct cli;
@@ -112,6 +113,8 @@ struct cli_context {
 int cli_open_context(struct cli *cli, struct cli_context *out, struct attune_context_options options, size_t room,
                      bool sync, struct attune_error *err);
 void cli_context_done(struct cli_context *c);
+/* The prompt into the context again, after something about the context was changed. */
+int cli_sync_context(struct cli *cli, struct cli_context *c, struct attune_error *err);
 /* The list that an option gives, a value from 0 to most for each of n tokens: freed by the caller, NULL
  * if the option was not given. */
 int cli_get_list(struct cli *cli, const char *option, size_t n, int most, uint8_t **out, struct attune_error *err);

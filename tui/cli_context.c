@@ -3,6 +3,8 @@
 
 #include "cli.h"
 
+#include <attune/ablate.h>
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +32,9 @@ int cli_get_list(struct cli *cli, const char *option, size_t n, int most, uint8_
     }
     for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
         if (values[i] > most) {
-            status = attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                                      "--%s: value %zu is %ld, not 0%s%d", option, i + 1,
-                                      (long)values[i], most == 1 ? " or " : " to ", most);
+            status =
+                attune_error_set(err, ATTUNE_ARGUMENT, 0, "--%s: value %zu is %ld, not 0%s%d",
+                                 option, i + 1, (long)values[i], most == 1 ? " or " : " to ", most);
         }
         (*out)[i] = (uint8_t)values[i];
     }
@@ -61,7 +63,7 @@ static int wanted_positions(struct cli *cli, const struct cli_context *c, size_t
     return (int)(c->prompt.n + room);
 }
 
-static int sync_context(struct cli *cli, struct cli_context *c, struct attune_error *err)
+int cli_sync_context(struct cli *cli, struct cli_context *c, struct attune_error *err)
 {
     struct attune_input input = {.ids = c->prompt.ids,
                                  .n = c->prompt.n,
@@ -110,8 +112,11 @@ int cli_open_context(struct cli *cli, struct cli_context *out,
                                                           "the number of positions is out of range")
                                        : attune_context_new(&out->ctx, out->model, &options, err);
     }
+    if (status == ATTUNE_OK) {
+        status = attune_context_ablate(out->ctx, cli_value(cli, "ablate"), err);
+    }
     if (status == ATTUNE_OK && sync) {
-        status = sync_context(cli, out, err);
+        status = cli_sync_context(cli, out, err);
     }
     if (status != ATTUNE_OK) {
         cli_context_done(out);

@@ -154,6 +154,10 @@ int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out)
     if (status == CLI_OK) {
         status = set_constraint(cli, chain);
     }
+    if (status == CLI_OK && cli_has(cli, "ablate") &&
+        attune_chain_set_ablation(chain, cli_value(cli, "ablate"), &err) != ATTUNE_OK) {
+        status = cli_wrong(cli, "--ablate: %s", err.text);
+    }
     if (status != CLI_OK) {
         attune_chain_free(chain);
         return status;

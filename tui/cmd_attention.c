@@ -241,7 +241,7 @@ const struct cmd_ops cmd_attention = {
     .name = "attention",
     .args = "",
     .help = "where heads look: one map, all of them, or what each does",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT | CLI_ABLATE,
     .options = options,
     .run = run,
 };

@@ -190,7 +190,7 @@ const struct cmd_ops cmd_hidden = {
     .name = "hidden",
     .args = "",
     .help = "hidden states of one layer or all",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT | CLI_ABLATE,
     .options = options,
     .run = run,
 };

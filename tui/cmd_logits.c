@@ -245,6 +245,6 @@ const struct cmd_ops cmd_logits = {
     .name = "logits",
     .args = "",
     .help = "the raw scores that the model's heads give",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT | CLI_ABLATE,
     .run = run,
 };

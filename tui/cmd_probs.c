@@ -5,6 +5,8 @@
 #include "cli.h"
 
 #include <attune/constraint.h>
+#include <attune/ablate.h>
+#include <attune/shift.h>
 #include <attune/tensors.h>
 
 #include <math.h>
@@ -19,6 +21,9 @@ struct probs {
     struct attune_tokenizer *own_tk;   /* of -m beside --logits */
     const struct attune_tokenizer *tk; /* or NULL */
     float *logits;                     /* [n] */
+    float *before;                     /* [n] of the model as it is, where something is ablated */
+    struct attune_dist was;            /* of these */
+    struct attune_shift shift;
     size_t n;
     attune_token *history; /* [n_history] */
     size_t n_history;
@@ -88,6 +93,29 @@ static int load_logits(struct cli *cli, struct probs *p, struct attune_error *er
     return status;
 }
 
+/* The same context read by the model as it is. */
+static int compare(struct cli *cli, struct probs *p, size_t length, struct attune_error *err)
+{
+    int status;
+
+    p->before = malloc(p->n * sizeof *p->before);
+    if (!p->before) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for %zu logits", p->n);
+    }
+    status = attune_context_ablate(p->source.ctx, NULL, err);
+    if (status == ATTUNE_OK) {
+        status = cli_sync_context(cli, &p->source, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_context_logits(p->source.ctx, length - 1, 1, p->before, err);
+    }
+    if (status == ATTUNE_OK) {
+        attune_dist_of(&p->was, p->before, p->n);
+        attune_shift_of(&p->shift, p->before, p->logits, p->n);
+    }
+    return status;
+}
+
 static int evaluate(struct cli *cli, struct probs *p, struct attune_error *err)
 {
     struct attune_context_options options = {.no_queries = true};
@@ -116,7 +144,10 @@ static int evaluate(struct cli *cli, struct probs *p, struct attune_error *err)
     }
     p->n_history = length;
     memcpy(p->history, attune_context_tokens(p->source.ctx), length * sizeof *p->history);
-    return attune_context_logits(p->source.ctx, length - 1, 1, p->logits, err);
+    status = attune_context_logits(p->source.ctx, length - 1, 1, p->logits, err);
+    return status == ATTUNE_OK && *attune_context_ablation(p->source.ctx)
+               ? compare(cli, p, length, err)
+               : status;
 }
 
 /* The softmax at the chain's temperature and nothing else. */
@@ -207,6 +238,10 @@ static json_t *candidate_json(const struct probs *p, size_t rank)
     cli_json_set_token(c, p->tk, id);
     json_object_set_new(c, "logit", cli_json_real(p->logits[id]));
     json_object_set_new(c, "p_raw", cli_json_real(attune_dist_p(&p->trace.raw, p->logits[id])));
+    if (p->before) {
+        json_object_set_new(c, "logit_before", cli_json_real(p->before[id]));
+        json_object_set_new(c, "p_before", cli_json_real(attune_dist_p(&p->was, p->before[id])));
+    }
     json_object_set_new(c, "p_temperature", cli_json_real(p->warm.p[id]));
     json_object_set_new(c, "p", cli_json_real(p->trace.p[id]));
     json_object_set_new(c, "kept", json_boolean(!by));
@@ -260,6 +295,14 @@ static json_t *to_json(const struct probs *p)
     json_object_set_new(out, "kept_entropy_bits", cli_json_real(p->trace.entropy_bits));
     json_object_set_new(out, "rescued", json_boolean(p->trace.rescued));
     json_object_set_new(out, "stages", stages_json(p));
+    if (p->before) {
+        json_object_set_new(
+            out, "ablation",
+            json_pack("{s:s, s:o, s:o, s:o, s:b}", "set", attune_chain_ablation(p->chain),
+                      "kl_bits", cli_json_real(p->shift.kl_bits), "js_bits",
+                      cli_json_real(p->shift.js_bits), "moved", cli_json_real(p->shift.moved),
+                      "same_top", p->shift.same_top));
+    }
     free(chain);
     free(text);
     return out;
@@ -311,8 +354,9 @@ static void print_table(FILE *out, const struct probs *p)
     for (size_t i = 0; i < p->top; i++) {
         scale = p->trace.p[p->order[i]] > scale ? p->trace.p[p->order[i]] : scale;
     }
-    fprintf(out, "%5s %7s  %-*s %9s %8s  %-*s %8s\n", "rank", "id", TOKEN_WIDTH, "token", "logit",
+    fprintf(out, "%5s %7s  %-*s %9s %8s  %-*s %8s", "rank", "id", TOKEN_WIDTH, "token", "logit",
             "raw", BAR_WIDTH, "", "final");
+    fprintf(out, "%*s%s\n", p->before ? BAR_WIDTH + 3 : 0, "", p->before ? "raw was" : "");
     for (size_t i = 0; i < p->top; i++) {
         attune_token id = p->order[i];
         double raw = attune_dist_p(&p->trace.raw, p->logits[id]);
@@ -324,14 +368,26 @@ static void print_table(FILE *out, const struct probs *p)
         fprintf(out, "%5zu %7ld  %s %9.4f %8.5f  %s ", i, (long)id, token, (double)p->logits[id],
                 raw, bars[0]);
         if (remover(p, id)) {
-            fprintf(out, "%8s  %s\n", "-", remover(p, id));
+            fprintf(out, "%8s  %-*s", "-", p->before ? BAR_WIDTH : 0, remover(p, id));
         } else {
-            fprintf(out, "%8.5f  %s\n", (double)p->trace.p[id], bars[1]);
+            fprintf(out, "%8.5f  %s", (double)p->trace.p[id], bars[1]);
         }
+        if (p->before) {
+            fprintf(out, " %8.5f", attune_dist_p(&p->was, p->before[id]));
+        }
+        fputc('\n', out);
         shown += raw;
     }
     if (p->top < p->n) {
         fprintf(out, "%5s %zu more hold %.5f\n", "...", p->n - p->top, shown < 1 ? 1 - shown : 0);
+    }
+}
+
+static void print_shift(FILE *out, const struct probs *p)
+{
+    if (p->before) {
+        fprintf(out, "ablated %s: KL(was || is) %.4f bits, %.1f %% of the mass moved\n",
+                attune_chain_ablation(p->chain), p->shift.kl_bits, 100 * p->shift.moved);
     }
 }
 
@@ -363,6 +419,9 @@ static int run(struct cli *cli)
         (cli_has(cli, "prompt") || cli_has(cli, "file") || cli_has(cli, "ids"))) {
         exit_status = cli_wrong(cli, "probs: --logits takes the place of a prompt (see --history)");
     }
+    if (exit_status == CLI_OK && cli_has(cli, "logits") && cli_has(cli, "ablate")) {
+        exit_status = cli_wrong(cli, "probs: --ablate wants a model to compute with, not --logits");
+    }
     if (exit_status == CLI_OK) {
         exit_status = cli_chain(cli, &p.chain);
     }
@@ -384,6 +443,7 @@ static int run(struct cli *cli)
     } else {
         print_table(cli->out, &p);
         print_stages(cli->out, &p);
+        print_shift(cli->out, &p);
     }
     attune_trace_done(&p.trace);
     attune_trace_done(&p.warm);
@@ -392,6 +452,7 @@ static int run(struct cli *cli)
     attune_tokenizer_close(p.own_tk);
     cli_context_done(&p.source);
     free(p.logits);
+    free(p.before);
     free(p.history);
     free(p.order);
     return exit_status;
@@ -409,7 +470,7 @@ const struct cmd_ops cmd_probs = {
     .name = "probs",
     .args = "",
     .help = "show the next token's distribution, raw and through the sampler chain",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_SAMPLING | CLI_OUTPUT,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_SAMPLING | CLI_OUTPUT | CLI_ABLATE,
     .options = options,
     .run = run,
 };

@@ -321,7 +321,7 @@ const struct cmd_ops cmd_run = {
     .name = "run",
     .args = "",
     .help = "generate from a prompt",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_SAMPLING | CLI_GENERATE | CLI_DB,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_SAMPLING | CLI_GENERATE | CLI_DB | CLI_ABLATE,
     .options = options,
     .run = run,
 };

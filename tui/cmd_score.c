@@ -283,7 +283,7 @@ const struct cmd_ops cmd_score = {
     .name = "score",
     .args = "",
     .help = "score a text: log probability of each token, mean nll, perplexity",
-    .groups = CLI_MODEL | CLI_PROMPT,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_ABLATE,
     .options = options,
     .run = run,
 };

@@ -15,6 +15,7 @@
 #include <attune/attention.h>
 #include <attune/heads.h>
 #include <attune/dist.h>
+#include <attune/shift.h>
 #include <attune/sampler.h>
 #include <attune/constraint.h>
 #include <attune/generate.h>

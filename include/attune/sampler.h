@@ -51,6 +51,12 @@ const char *attune_chain_constraint(const struct attune_chain *chain); /* borrow
  * whoever brings chain and model together asks here first. */
 int attune_chain_check(const struct attune_chain *chain, size_t n_vocab, struct attune_error *err);
 
+/* What is ablated in the model while a run is made is a setting of the run like the others and travels in
+ * the same line: ablate=2.1,3.*:mean (attune/ablate.h). No stage looks at it; who brings chain and context
+ * together hands it on to attune_context_ablate. NULL or "": nothing. */
+int attune_chain_set_ablation(struct attune_chain *chain, const char *text, struct attune_error *err);
+const char *attune_chain_ablation(const struct attune_chain *chain); /* "" without one */
+
 /* The chain as text; what a chain reads back is the same chain. Returns the length needed, as snprintf. */
 size_t attune_chain_text(const struct attune_chain *chain, char *out, size_t capacity);
 size_t attune_chain_n_stages(const struct attune_chain *chain);

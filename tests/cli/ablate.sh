@@ -1,0 +1,59 @@
+#!/bin/sh
+# --ablate from outside: what is ablated is part of a saved run, and replay proves it. Prints TAP.
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ATTUNE_DB=$dir/test.db; export ATTUNE_DB
+model=$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf
+n=0 failed=0
+
+ok() { # ok DESCRIPTION STATUS
+    n=$((n + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
+    fi
+}
+# try STATUS PATTERN ARGS...: the verb ends so, and what it says has the pattern (fixed text).
+try() {
+    wanted=$1 pattern=$2; shift 2
+    "$ATTUNE_BIN" "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
+    ok "attune $1 ... : $pattern" $?
+}
+generate() { # generate SESSION FLAGS...
+    session=$1; shift
+    try 0 '"steps"' run -m "$model" -p 'Once upon a time' -n 12 --ignore-eos --temperature 0.8 --seed 7 \
+        --save "$session" --json "$@"
+    cp "$dir/out" "$dir/$session.json"
+}
+
+echo "1..21"
+generate plain
+generate cut --ablate 0.1,1.*:mean
+! cmp -s "$dir/plain.json" "$dir/cut.json"; ok "the steps are others" $?
+try 0 'ablate=0.1,1.*:mean' show cut --json
+try 0 '"steps":12,"identical":true' replay cut --verify --json -t 2
+try 0 '"identical":true' replay plain --verify --json
+try 0 'ablate=0.1,1.*:mean' export cut
+"$ATTUNE_BIN" export cut -o "$dir/cut.attune" >"$dir/out" 2>"$dir/err"
+try 0 '' import "$dir/cut.attune"
+try 0 '"steps":12,"identical":true' replay 3 --verify --json
+
+# A fork goes on with the same, unless a flag says otherwise.
+try 0 'ablate=0.1,1.*:mean' run --fork 2:4 --json
+try 0 '"identical":true' replay 4 --verify --json
+try 0 'ablate=0.0"' run --fork 2:4 --ablate 0.0 --json
+try 0 '"identical":true' replay 5 --verify --json
+
+# The same numbers wherever they are asked for.
+try 0 '"set":"1"' probs -m "$model" -p 'Once upon a time' --ablate 1 --json --top 3
+try 0 '"p_before"' probs -m "$model" -p 'Once upon a time' --ablate 1 --json --top 3
+try 0 'KL(was || is)' probs -m "$model" -p 'Once upon a time' --ablate 1
+try 0 '"weights"' attention -m "$model" -p 'Once upon a time' --ablate 0 --layer 1 --json
+try 1 "there are layers 0 to 1" probs -m "$model" -p 'Once' --ablate 7.0
+try 1 'behind the colon stands zero or mean' logits -m "$model" -p 'Once' --ablate 0.0:half
+try 2 'names no head' run -m "$model" -p 'Once' --ablate first
+try 2 '--ablate wants a model' probs --logits x.safetensors --ablate 0.0
+exit $failed
