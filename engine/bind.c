@@ -20,10 +20,8 @@ struct binder {
     struct attune_error *err;
 };
 
-static size_t size_of(const struct binder *bd, enum bind_dim dim)
+size_t bind_size(const struct recipe *r, const struct stack *stack, enum bind_dim dim)
 {
-    const struct recipe *r = bd->recipe;
-    const struct stack *stack = bd->stack;
     const size_t sizes[DIM_COUNT] = {
         [DIM_NONE] = 1,
         [DIM_MODEL] = (size_t)r->d_model,
@@ -45,6 +43,11 @@ static size_t size_of(const struct binder *bd, enum bind_dim dim)
     return sizes[dim];
 }
 
+static size_t size_of(const struct binder *bd, enum bind_dim dim)
+{
+    return bind_size(bd->recipe, bd->stack, dim);
+}
+
 static struct rows rows_of(const struct binder *bd, const struct binding *b)
 {
     size_t q = size_of(bd, DIM_HEADS), kv = size_of(bd, DIM_KV), head = size_of(bd, DIM_HEAD);
@@ -63,10 +66,7 @@ static struct rows rows_of(const struct binder *bd, const struct binding *b)
     return (struct rows){n, n, 0, n, n};
 }
 
-/* "blk.%d.attn_q" for a layer, with the family's prefix before and ".weight" or the like behind.
- * name ends at a bar or at its end. */
-static void spell(char out[160], const char *prefix, const char *name, int layer,
-                  const char *suffix)
+void bind_spell(char out[160], const char *prefix, const char *name, int layer, const char *suffix)
 {
     size_t len = strcspn(name, "|");
     const char *hole = strstr(name, "%d");
@@ -103,8 +103,8 @@ static struct tensor *look_up_one(const struct binder *bd, const struct binding 
     char spelled[160];
 
     for (int i = 0; !found && i < 4; i++) {
-        spell(spelled, prefixes[i / 2], name, layer,
-              b->flags & BIND_BARE ? "" : suffixes[bias][i % 2]);
+        bind_spell(spelled, prefixes[i / 2], name, layer,
+                   b->flags & BIND_BARE ? "" : suffixes[bias][i % 2]);
         found = checkpoint_find(bd->cp, spelled);
     }
     return found;
@@ -131,10 +131,10 @@ static int missing(const struct binder *bd, const struct binding *b, int layer, 
 {
     char name[160];
 
-    spell(name, prefix_of(bd, b), name_of(bd, b), layer,
-          b->flags & BIND_BARE ? ""
-          : bias               ? ".bias"
-                               : ".weight");
+    bind_spell(name, prefix_of(bd, b), name_of(bd, b), layer,
+               b->flags & BIND_BARE ? ""
+               : bias               ? ".bias"
+                                    : ".weight");
     return attune_error_set(bd->err, ATTUNE_FORMAT, 0, "%s: tensor %s is missing", bd->cp->shown,
                             name);
 }
@@ -411,22 +411,21 @@ static bool replaced(const struct binding *rows, const struct binding *of_parent
     return false;
 }
 
-/* The rows of a table, but for those that a child's table replaces. */
-static int bind_rows(struct binder *bd, const struct binding *rows, const struct binding *child,
-                     unsigned outputs, struct attune_progress *progress)
+const struct binding *bind_row_at(const struct family_ops *family, size_t i)
 {
-    int status = ATTUNE_OK;
+    const struct binding *of_parent = family->parent ? family->parent->bindings : NULL;
 
-    for (const struct binding *b = rows; b->kind && status == ATTUNE_OK; b++) {
-        if (unwanted(bd, b, outputs) || (child && replaced(child, b))) {
-            continue;
+    for (const struct binding *b = of_parent; b && b->kind; b++) {
+        if (!replaced(family->bindings, b) && i-- == 0) {
+            return b;
         }
-        if (progress && atomic_load(&progress->cancel)) {
-            return attune_error_set(bd->err, ATTUNE_CANCELLED, 0, "%s: cancelled", bd->cp->shown);
-        }
-        status = bind_row(bd, b);
     }
-    return status;
+    for (const struct binding *b = family->bindings; b->kind; b++) {
+        if (i-- == 0) {
+            return b;
+        }
+    }
+    return NULL;
 }
 
 int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned outputs,
@@ -434,10 +433,17 @@ int bind_table(struct recipe *recipe, const struct family_ops *family, unsigned 
                struct attune_error *err)
 {
     struct binder bd = {recipe, &recipe->main, family, cp, header_only, err};
+    const struct binding *b;
     int status = ATTUNE_OK;
 
-    if (family->parent) {
-        status = bind_rows(&bd, family->parent->bindings, family->bindings, outputs, progress);
+    for (size_t i = 0; status == ATTUNE_OK && (b = bind_row_at(family, i)); i++) {
+        if (unwanted(&bd, b, outputs)) {
+            continue;
+        }
+        if (progress && atomic_load(&progress->cancel)) {
+            return attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled", cp->shown);
+        }
+        status = bind_row(&bd, b);
     }
-    return status ? status : bind_rows(&bd, family->bindings, NULL, outputs, progress);
+    return status;
 }

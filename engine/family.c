@@ -390,6 +390,21 @@ static int build_stack(struct recipe *recipe, struct stack *stack, struct checkp
                : ATTUNE_OK;
 }
 
+/* What conversions of ours say beyond what the format has words for (convert.c): which of the two
+ * GELUs, where llama.cpp has one a family; the scale before T5's head, which it leaves out. */
+static void read_own(struct recipe *out, struct settings *cfg)
+{
+    bool gelu = out->activation == ACT_GELU_ERF || out->activation == ACT_GELU_TANH, erf;
+    double scale;
+
+    if (gelu && gguf_get_bool(cfg->gguf, "attune.gelu_erf", &erf)) {
+        out->activation = erf ? ACT_GELU_ERF : ACT_GELU_TANH;
+    }
+    if (gguf_get_f64(cfg->gguf, "attune.logit_scale", &scale) && scale > 0 && scale <= 1) {
+        out->logit_scale = (float)scale;
+    }
+}
+
 int family_build(struct recipe *out, const struct family_ops *family, struct checkpoint *cp,
                  bool header_only, struct attune_progress *progress, struct attune_error *err)
 {
@@ -400,6 +415,9 @@ int family_build(struct recipe *out, const struct family_ops *family, struct che
 
     cfg->err = err;
     family->configure(out, cfg, cp);
+    if (cfg->gguf) {
+        read_own(out, cfg);
+    }
     outputs = family_outputs(cfg, family);
     if (cfg->status) {
         return cfg->status;

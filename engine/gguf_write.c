@@ -6,13 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "engine/mapping.h"
+#include "engine/new_file.h"
 
 enum { ALIGNMENT = 32 };
 
@@ -22,14 +20,12 @@ struct bytes {
 };
 
 struct gguf_writer {
-    char *path, *temporary;
-    char shown[88];
+    struct new_file file;
     struct bytes pairs, infos;
     uint64_t n_pairs, n_tensors, data_bytes;
     uint64_t *offsets; /* [n_tensors] from the start of the data */
     size_t offsets_capacity;
     bool failed; /* out of memory */
-    int fd;
     unsigned char *map;
     size_t map_len, data_at;
 };
@@ -106,10 +102,21 @@ void gguf_write_bool(struct gguf_writer *w, const char *key, bool value)
     put(w, &w->pairs, &(unsigned char){value}, 1);
 }
 
-void gguf_write_text(struct gguf_writer *w, const char *key, const char *text)
+void gguf_write_name(struct gguf_writer *w, const char *key, struct gguf_text text)
 {
     put_key(w, text_of(key), GGUF_STRING);
-    put_text(w, &w->pairs, text_of(text));
+    put_text(w, &w->pairs, text);
+}
+
+void gguf_write_text(struct gguf_writer *w, const char *key, const char *text)
+{
+    gguf_write_name(w, key, text_of(text));
+}
+
+void gguf_write_bytes(struct gguf_writer *w, const char *key, const void *bytes, size_t n)
+{
+    put_array(w, key, GGUF_U8, n);
+    put(w, &w->pairs, bytes, n);
 }
 
 void gguf_write_texts(struct gguf_writer *w, const char *key, const struct gguf_text *texts,
@@ -177,22 +184,18 @@ void gguf_write_tensor(struct gguf_writer *w, struct gguf_text name, uint32_t ty
 int gguf_write_new(struct gguf_writer **out, const char *path, struct attune_error *err)
 {
     struct gguf_writer *w = calloc(1, sizeof *w);
+    int status;
 
     *out = w;
     if (!w) {
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
-    w->fd = -1;
-    mapping_show(w->shown, path);
-    w->path = strdup(path);
-    w->temporary = malloc(strlen(path) + 32);
-    if (!w->path || !w->temporary) {
+    status = new_file_open(&w->file, path, err);
+    if (status) {
         gguf_write_free(w);
         *out = NULL;
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
-    sprintf(w->temporary, "%s.%ld.tmp", path, (long)getpid());
-    return ATTUNE_OK;
+    return status;
 }
 
 void gguf_write_free(struct gguf_writer *w)
@@ -203,22 +206,11 @@ void gguf_write_free(struct gguf_writer *w)
     if (w->map) {
         munmap(w->map, w->map_len);
     }
-    if (w->fd >= 0) {
-        close(w->fd);
-        unlink(w->temporary);
-    }
+    new_file_drop(&w->file);
     free(w->pairs.data);
     free(w->infos.data);
     free(w->offsets);
-    free(w->path);
-    free(w->temporary);
     free(w);
-}
-
-static int cannot(const struct gguf_writer *w, int why, struct attune_error *err)
-{
-    return attune_error_set(err, ATTUNE_IO, 0, "%s: cannot be written: %s", w->shown,
-                            strerror(why));
 }
 
 /* The room is taken at once: on a full disk that fails here, not as a signal in the middle. */
@@ -239,10 +231,9 @@ int gguf_write_begin(struct gguf_writer *w, struct attune_error *err)
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
     }
     w->map_len = w->data_at + (size_t)w->data_bytes;
-    w->fd = open(w->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    why = w->fd < 0 ? errno : posix_fallocate(w->fd, 0, (off_t)w->map_len);
+    why = posix_fallocate(w->file.fd, 0, (off_t)w->map_len);
     if (!why) {
-        w->map = mmap(NULL, w->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, 0);
+        w->map = mmap(NULL, w->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, w->file.fd, 0);
         why = w->map == MAP_FAILED ? errno : 0;
         w->map = why ? NULL : w->map;
     }
@@ -250,7 +241,7 @@ int gguf_write_begin(struct gguf_writer *w, struct attune_error *err)
         memcpy(w->map, head.data, head.n);
     }
     free(head.data);
-    return why ? cannot(w, why, err) : ATTUNE_OK;
+    return why ? new_file_failed(&w->file, why, err) : ATTUNE_OK;
 }
 
 void *gguf_write_data(struct gguf_writer *w, size_t i)
@@ -258,16 +249,15 @@ void *gguf_write_data(struct gguf_writer *w, size_t i)
     return w->map + w->data_at + w->offsets[i];
 }
 
+const char *gguf_write_path(const struct gguf_writer *w)
+{
+    return w->file.temporary;
+}
+
 int gguf_write_commit(struct gguf_writer *w, struct attune_error *err)
 {
-    int why = 0;
-
-    if (msync(w->map, w->map_len, MS_SYNC) != 0 || fsync(w->fd) != 0 ||
-        rename(w->temporary, w->path) != 0) {
-        why = errno;
-        return cannot(w, why, err);
+    if (msync(w->map, w->map_len, MS_SYNC) != 0) {
+        return new_file_failed(&w->file, errno, err);
     }
-    close(w->fd);
-    w->fd = -1;
-    return ATTUNE_OK;
+    return new_file_commit(&w->file, err);
 }

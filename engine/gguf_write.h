@@ -16,6 +16,8 @@ void gguf_write_u32(struct gguf_writer *w, const char *key, uint32_t value);
 void gguf_write_f32(struct gguf_writer *w, const char *key, float value);
 void gguf_write_bool(struct gguf_writer *w, const char *key, bool value);
 void gguf_write_text(struct gguf_writer *w, const char *key, const char *text);
+void gguf_write_name(struct gguf_writer *w, const char *key, struct gguf_text text);
+void gguf_write_bytes(struct gguf_writer *w, const char *key, const void *bytes, size_t n);
 void gguf_write_texts(struct gguf_writer *w, const char *key, const struct gguf_text *texts, size_t n);
 void gguf_write_i32s(struct gguf_writer *w, const char *key, const int32_t *values, size_t n);
 void gguf_write_f32s(struct gguf_writer *w, const char *key, const float *values, size_t n);
@@ -28,6 +30,8 @@ void gguf_write_tensor(struct gguf_writer *w, struct gguf_text name, uint32_t ty
 /* Takes the room on disk. Afterwards gguf_write_data(i) is where tensor i goes, in the order given. */
 int gguf_write_begin(struct gguf_writer *w, struct attune_error *err);
 void *gguf_write_data(struct gguf_writer *w, size_t i);
+/* Under which name it can be read until then. */
+const char *gguf_write_path(const struct gguf_writer *w);
 int gguf_write_commit(struct gguf_writer *w, struct attune_error *err);
 
 #endif

@@ -70,6 +70,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/constraint.h \
 	%D%/context.c \
 	%D%/context.h \
+	%D%/convert.c \
+	%D%/convert.h \
 	%D%/digest.c \
 	%D%/dist.c \
 	%D%/dist.h \
@@ -101,6 +103,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/mapping.h \
 	%D%/model.c \
 	%D%/model.h \
+	%D%/new_file.c \
+	%D%/new_file.h \
 	%D%/output.c \
 	%D%/pool.c \
 	%D%/pool.h \
@@ -168,6 +172,10 @@ libengine_a_SOURCES += \
 	%D%/tokenizer_text.h \
 	%D%/tokenizer_vocab.c \
 	%D%/tokenizer_vocab.h \
+	%D%/tokenizer_bpe.h \
+	%D%/tokenizer_bpe_write.c \
+	%D%/tokenizer_write.c \
+	%D%/tokenizer_write.h \
 	%D%/unicode.c \
 	%D%/unicode.h \
 	%D%/unicode_bert.c

@@ -10,8 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/convert.h"
+#include "engine/hub.h"
+#include "engine/model.h"
 #include "engine/quantize.h"
 #include "engine/team.h"
+#include "engine/tokenizer_write.h"
 
 /* ggml's number for a file whose matrices mostly have a type (llama.h, llama_ftype). */
 static const struct {
@@ -58,6 +62,13 @@ static bool stays(const struct quantize_item *item)
     return item->n_dims < 2 || len < 7 || strcmp(item->name + len - 7, ".weight") != 0;
 }
 
+/* What is no matrix is float32 in every engine; a GGUF file is not improved upon. */
+static const struct quant_ops *kept(const struct quantize_list *list,
+                                    const struct quantize_item *item)
+{
+    return list->fresh ? quant_by_name("f32") : item->from;
+}
+
 /* The type asked for, or the next one whose blocks divide the rows. */
 static const struct quant_ops *fitting(size_t kind, uint64_t cols, bool *fell_back)
 {
@@ -79,7 +90,7 @@ static int choose_types(struct quantize_list *list, size_t kind,
         struct quantize_item *item = &list->items[i];
         bool fell_back = false;
 
-        item->to = stays(item) ? item->from : fitting(kind, item->dims[0], &fell_back);
+        item->to = stays(item) ? kept(list, item) : fitting(kind, item->dims[0], &fell_back);
         if (item->to != item->from && item->from->block != 1) {
             return attune_error_set(
                 err, ATTUNE_ARGUMENT, 0,
@@ -286,11 +297,10 @@ static int check_paths(const char *in, const char *out, size_t kind, const char 
     return ATTUNE_OK;
 }
 
-static int write_model(struct gguf_writer *w, struct quantize_list *list, size_t kind,
-                       int n_threads, struct attune_quantize_result *result,
-                       struct attune_progress *progress, struct attune_error *err)
+/* Names, types and sizes of all, then the room for them. */
+static int begin(struct gguf_writer *w, struct quantize_list *list, size_t kind,
+                 struct attune_quantize_result *result, struct attune_error *err)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int status = choose_types(list, kind, result, err);
 
     if (status != ATTUNE_OK) {
@@ -306,38 +316,32 @@ static int write_model(struct gguf_writer *w, struct quantize_list *list, size_t
         gguf_write_tensor(w, (struct gguf_text){item->name, strlen(item->name)},
                           item->to->ggml_type, item->n_dims, item->dims, item->n_bytes);
     }
+    return gguf_write_begin(w, err);
+}
+
+/* The data, and the file under its name. */
+static int finish(struct gguf_writer *w, const struct quantize_list *list, int n_threads,
+                  const struct attune_quantize_result *result, struct attune_progress *progress,
+                  struct attune_error *err)
+{
+    int status;
+
     if (progress) {
         atomic_store(&progress->done, 0);
         atomic_store(&progress->total, (size_t)result->bytes_in);
     }
-    status = gguf_write_begin(w, err);
-    if (status == ATTUNE_OK) {
-        status = convert_all(w, list,
-                             n_threads > 0 ? n_threads
-                             : cores > 0   ? (int)cores
-                                           : 1,
-                             progress, err);
-    }
+    status = convert_all(w, list, n_threads, progress, err);
     return status ? status : gguf_write_commit(w, err);
 }
 
-int attune_quantize(struct attune_quantize_result *result, const char *in, const char *out,
-                    const char *type, int n_threads, struct attune_progress *progress,
-                    struct attune_error *err)
+static int from_gguf(struct gguf_writer *w, const char *in, size_t kind, int n_threads,
+                     struct attune_quantize_result *result, struct attune_progress *progress,
+                     struct attune_error *err)
 {
     struct quantize_list list = {0};
-    struct gguf_writer *w = NULL;
     struct gguf *file = NULL;
-    size_t kind = find_kind(type);
-    int status = check_paths(in, out, kind, type, err);
+    int status = gguf_open(&file, in, err);
 
-    *result = (struct attune_quantize_result){0};
-    if (status == ATTUNE_OK) {
-        status = gguf_open(&file, in, err);
-    }
-    if (status == ATTUNE_OK) {
-        status = gguf_write_new(&w, out, err);
-    }
     if (status == ATTUNE_OK) {
         status = copy_values(w, file, err);
     }
@@ -345,10 +349,81 @@ int attune_quantize(struct attune_quantize_result *result, const char *in, const
         status = list_gguf(&list, file, err);
     }
     if (status == ATTUNE_OK) {
-        status = write_model(w, &list, kind, n_threads, result, progress, err);
+        status = begin(w, &list, kind, result, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = finish(w, &list, n_threads, result, progress, err);
     }
     free(list.items);
-    gguf_write_free(w);
     gguf_close(file);
+    return status;
+}
+
+/* Rows in order, all threads at work. */
+static int settle(const struct attune_model *model, int n_threads, struct attune_error *err)
+{
+    struct team *team = NULL;
+    int status = team_new(&team, n_threads, err);
+
+    if (status == ATTUNE_OK) {
+        model_settle(model, team);
+    }
+    team_free(team);
+    return status;
+}
+
+/* What the file says is read back before its data is written. */
+static int from_folder(struct gguf_writer *w, const char *in, size_t kind, int n_threads,
+                       struct attune_quantize_result *result, struct attune_progress *progress,
+                       struct attune_error *err)
+{
+    struct quantize_list list = {.fresh = true};
+    struct attune_model *model = NULL;
+    char snapshot[4096];
+    int status = attune_model_open(&model, in, NULL, progress, err);
+
+    if (status == ATTUNE_OK) {
+        status = settle(model, n_threads, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = convert_model(w, &list, model, result->note, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = tokenizer_write_chat(w, hub_snapshot(snapshot, in) ? snapshot : in, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = begin(w, &list, kind, result, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = convert_verify(gguf_write_path(w), model, result->note, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = finish(w, &list, n_threads, result, progress, err);
+    }
+    free(list.items);
+    attune_model_close(model);
+    return status;
+}
+
+int attune_quantize(struct attune_quantize_result *result, const char *in, const char *out,
+                    const char *type, int n_threads, struct attune_progress *progress,
+                    struct attune_error *err)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct gguf_writer *w = NULL;
+    struct stat st;
+    size_t kind = find_kind(type);
+    bool folder = stat(in, &st) == 0 && S_ISDIR(st.st_mode);
+    int status = check_paths(in, out, kind, type, err);
+
+    *result = (struct attune_quantize_result){0};
+    n_threads = n_threads > 0 ? n_threads : cores > 0 ? (int)cores : 1;
+    if (status == ATTUNE_OK) {
+        status = gguf_write_new(&w, out, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = (folder ? from_folder : from_gguf)(w, in, kind, n_threads, result, progress, err);
+    }
+    gguf_write_free(w);
     return status;
 }

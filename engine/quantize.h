@@ -23,6 +23,7 @@ struct quantize_item { /* one tensor */
 struct quantize_list {
     struct quantize_item *items; /* [n] */
     size_t n, capacity;
+    bool fresh; /* from another format: what is no matrix becomes float32 */
 };
 
 int quantize_add(struct quantize_list *list, const struct quantize_item *item);

@@ -10,17 +10,16 @@
 #include <attune/tensors.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/json_error.h"
 #include "engine/mapping.h"
+#include "engine/new_file.h"
 
 enum { MAX_HEADER = 100000000 }; /* the reference implementation's own limit */
 
@@ -311,28 +310,15 @@ static bool write_all(int fd, const void *data, uint64_t len)
     return true;
 }
 
-/* A name is on disk when its folder is. */
-static void sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
-}
-
 int attune_tensors_write(const char *path, const struct attune_tensor *tensors, size_t n,
                          struct attune_error *err)
 {
     struct attune_error own = {0};
-    char shown[88], *temporary = NULL, *header;
+    struct new_file file = {.fd = -1};
+    char shown[88], *header;
     size_t header_len = 0;
-    int fd = -1;
     bool written;
+    int status;
 
     err = err ? err : &own;
     mapping_show(shown, path);
@@ -340,30 +326,18 @@ int attune_tensors_write(const char *path, const struct attune_tensor *tensors, 
     if (!header) {
         return err->status;
     }
-    temporary = malloc(strlen(path) + 32);
-    if (!temporary) {
-        free(header);
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
-    }
-    sprintf(temporary, "%s.%ld.tmp", path, (long)getpid());
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    written = fd >= 0 && write_all(fd, header, header_len);
+    status = new_file_open(&file, path, err);
+    written = status == ATTUNE_OK && write_all(file.fd, header, header_len);
     for (size_t i = 0; i < n && written; i++) {
-        written = write_all(fd, tensors[i].data, tensors[i].n_bytes);
+        written = write_all(file.fd, tensors[i].data, tensors[i].n_bytes);
     }
-    written = written && fsync(fd) == 0;
-    written = fd >= 0 && close(fd) == 0 && written;
-    written = written && rename(temporary, path) == 0;
-    if (written) {
-        sync_folder(path);
+    if (status == ATTUNE_OK) {
+        status = written ? new_file_commit(&file, err) : new_file_failed(&file, errno, err);
+    }
+    if (status == ATTUNE_OK) {
         err->status = ATTUNE_OK;
-    } else {
-        attune_error_set(err, ATTUNE_IO, 0, "%s: cannot be written: %s", shown, strerror(errno));
-        if (fd >= 0) {
-            unlink(temporary);
-        }
     }
-    free(temporary);
+    new_file_drop(&file);
     free(header);
-    return written ? ATTUNE_OK : ATTUNE_IO;
+    return status;
 }

@@ -8,30 +8,14 @@
 #include <string.h>
 
 #include "engine/gguf.h"
+#include "engine/tokenizer_bpe.h"
 #include "engine/tokenizer_merge.h"
 #include "engine/unicode.h"
-
-struct merge {
-    attune_token left, right, id; /* left < 0: empty */
-    uint32_t rank;
-};
-
-struct bpe {
-    struct merge *merges; /* [n_slots] */
-    size_t n_slots;
-    attune_token byte[256];     /* of the character that spells a byte */
-    attune_token fallback[256]; /* of "<0x0A>" */
-    attune_token unk;
-    char *prefix, *suffix; /* of what is not first, of what is last; or NULL */
-    size_t prefix_len, suffix_len;
-    bool fuse_unk, byte_fallback, ignore_merges;
-    bool cut; /* no merge joins anything to a following U+2581: text is cut there first */
-};
 
 static const char mark[] = "\xe2\x96\x81";
 enum { MARK = 3 };
 
-static size_t slot_of(const struct bpe *m, attune_token left, attune_token right)
+size_t bpe_slot(const struct bpe *m, attune_token left, attune_token right)
 {
     uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9e3779b97f4a7c15u;
     size_t i = (h ^ h >> 32) & (m->n_slots - 1);
@@ -46,7 +30,7 @@ static bool by_merges(const struct attune_tokenizer *tk, const char *s, const st
                       const struct symbol *right, uint32_t *rank, attune_token *id)
 {
     const struct bpe *m = tk->model;
-    const struct merge *found = &m->merges[slot_of(m, left->id, right->id)];
+    const struct merge *found = &m->merges[bpe_slot(m, left->id, right->id)];
 
     *rank = found->rank;
     *id = found->id;
@@ -266,7 +250,7 @@ static int add_merge(struct attune_tokenizer *tk, struct bpe *m, uint32_t rank, 
         (left_len < MARK || memcmp(left + left_len - MARK, mark, MARK) != 0)) {
         m->cut = false;
     }
-    m->merges[slot_of(m, a, b)] = (struct merge){a, b, id, rank};
+    m->merges[bpe_slot(m, a, b)] = (struct merge){a, b, id, rank};
     return ATTUNE_OK;
 }
 
@@ -485,6 +469,7 @@ const struct tokenizer_ops tokenizer_bpe = {
     .gguf = "gpt2",
     .from_json = from_json,
     .from_gguf = from_gguf,
+    .to_gguf = bpe_to_gguf,
     .encode = encode,
     .done = done,
 };

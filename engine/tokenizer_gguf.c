@@ -292,7 +292,8 @@ int tokenizer_from_gguf(struct attune_tokenizer **out, const struct gguf *file,
     int status;
 
     *out = NULL;
-    if (!gguf_get_text(file, "tokenizer.ggml.model", &model)) {
+    if (!gguf_get_text(file, "tokenizer.ggml.model", &model) ||
+        (model.len == 4 && memcmp(model.s, "none", 4) == 0)) {
         return attune_error_set(err, ATTUNE_NOT_FOUND, 0,
                                 "the file holds no tokenizer (tokenizer.ggml.model)");
     }

@@ -19,6 +19,7 @@
 #include "engine/tokenizer_vocab.h"
 
 struct gguf;
+struct token_list;
 
 /* ---- models ---- */
 struct tokenizer_ops {
@@ -30,6 +31,9 @@ struct tokenizer_ops {
     int (*from_json)(struct attune_tokenizer *tk, const json_t *model, struct attune_error *err);
     int (*from_gguf)(struct attune_tokenizer *tk, const struct gguf *file,
                      struct attune_error *err);
+    /* What is its own in a GGUF file (tokenizer_write.h); NULL: GGUF has no such model. */
+    int (*to_gguf)(struct token_list *out, const struct attune_tokenizer *tk,
+                   struct attune_error *err);
     int (*encode)(struct encoding *e, const struct piece *p);
     void (*done)(void *model);
 };
@@ -57,6 +61,9 @@ int decoders_add_spaces(struct attune_tokenizer *tk, bool prefix, struct attune_
 enum { PRE_IGNORE_MERGES = 1, PRE_ADD_BOS = 2, PRE_MASK_LSTRIP = 4 };
 int pretype_load(struct attune_tokenizer *tk, const char *name, size_t len, unsigned *flags,
                  struct attune_error *err);
+/* The name of the patterns that cut texts as tk does, with the same habit as to merges; NULL: there
+ * is none. Good until the program ends. */
+const char *pretype_find(const struct attune_tokenizer *tk, bool ignore_merges, size_t *len);
 /* ---- what stands beside a tokenizer.json ---- */
 struct beside {
     json_t *config; /* tokenizer_config.json, NULL: not there */

@@ -19,7 +19,8 @@
 #define LOWER   "((?=[\\p{L}])([^A-Z]))"
 #define SLASHES "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define CASED                                                                                                                                                    \
-    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-"                                                 \
+    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-"                                                        \
+    "Ᏽᏸ-"                                                                                                                                                    \
     "ᏽᲐ-"                                                                                                                                                    \
     "ᲺᲽ-"                                                                                                                                                    \
     "Ჿᴀ-"                                                                                                                                                    \
@@ -27,7 +28,8 @@
     "ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗ"                                                                                                              \
     "ὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼ\\x{1fbe}ῂ-ῄῆ-ῌῐ-\\x{1fd3}ῖ-\\x{1fdb}ῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ\\x{2126}ℨ\\x{212a}-ℭℯ-" \
     "ℴℹℼ-ℿⅅ-ⅉⅎↃↄ"                                                                                                                              \
-    "Ⰰ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-"                                                     \
+    "Ⰰ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-"                                                             \
+    "ｚ𐐀-"                                                                                                                                                   \
     "𐑏𐒰-"                                                                                                                                                  \
     "𐓓𐓘-"                                                                                                                                                  \
     "𐓻𐲀-"                                                                                                                                                  \
@@ -129,4 +131,67 @@ int pretype_load(struct attune_tokenizer *tk, const char *name, size_t len, unsi
     tk->byte_level = true;
     *flags = rules->flags;
     return status;
+}
+
+/* ---- by what they do
+ * ------------------------------------------------------------------------------ */
+
+/* A model that makes one token of every piece: what it gives is how a text was cut. */
+static int encode_piece(struct encoding *e, const struct piece *p)
+{
+    return encoding_emit(e, 0, p, 0, p->len);
+}
+
+static const struct tokenizer_ops cutting = {.name = "pieces", .encode = encode_piece};
+
+/* All that the patterns tell apart: contractions, digits by one and by three, marks that follow
+ * each other, spaces and lines, letters with marks, other scripts. */
+static const char sample[] =
+    "Hello World! It's I'VE don'T we'll x'y 1 12 123 1234 12345678 a1b22C333 3.14 --- ...!? "
+    "#$%^&*()"
+    "_+=[]{}|;:'\"<>,./`~ ab-cd\n\n  two   spaces\tand\ttabs \n \n\r\n end\r\n"
+    "Camel CaseHTTPServer caf\xc3\xa9 \xc3\x9c"
+    "ber \xd0\x9f\xd1\x80\xd0\xb8 "
+    "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\x8b\xe3\x82\xab\xed\x95\x9c "
+    "\xf0\x9f\x99\x82 \xe2\x80\x94\xe2\x80\xa6 \xef\xbc\x81\xe3\x80\x82 \xd9\xa1\xd9\xa2 "
+    "\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8  \xc2\xb2\xc2\xbd\n x\n\n";
+
+static bool cut_sample(struct attune_tokens *out, const struct steps *splitters)
+{
+    const struct attune_tokenizer tk = {
+        .ops = &cutting, .splitters = *splitters, .keeps_bytes = true, .byte_level = true};
+
+    return attune_tokenize(out, &tk, sample, sizeof sample - 1, NULL, NULL) == ATTUNE_OK;
+}
+
+static bool cuts_alike(const struct rules *rules, const struct attune_tokens *want,
+                       struct attune_tokens *got)
+{
+    struct attune_tokenizer tk = {.ops = &cutting};
+    unsigned flags;
+    bool alike =
+        pretype_load(&tk, rules->names, strcspn(rules->names, " "), &flags, NULL) == ATTUNE_OK &&
+        cut_sample(got, &tk.splitters) && got->n == want->n &&
+        memcmp(got->end, want->end, want->n * sizeof *want->end) == 0;
+
+    steps_done(&tk.splitters);
+    return alike;
+}
+
+const char *pretype_find(const struct attune_tokenizer *tk, bool ignore_merges, size_t *len)
+{
+    struct attune_tokens want = {0}, got = {0};
+    const char *found = NULL;
+    bool good = cut_sample(&want, &tk->splitters);
+
+    for (size_t i = 0; i < sizeof table / sizeof *table && good && !found; i++) {
+        if (!(table[i].flags & PRE_IGNORE_MERGES) == !ignore_merges &&
+            !(table[i].flags & PRE_MASK_LSTRIP) && cuts_alike(&table[i], &want, &got)) {
+            found = table[i].names;
+            *len = strcspn(found, " ");
+        }
+    }
+    attune_tokens_done(&want);
+    attune_tokens_done(&got);
+    return found;
 }

@@ -11,6 +11,7 @@
 #include "engine/gguf.h"
 #include "engine/tokenizer_merge.h"
 #include "engine/tokenizer_parts.h"
+#include "engine/tokenizer_write.h"
 #include "engine/unicode.h"
 
 /* An edge of the trie of all pieces: from a node by a byte to another node. */
@@ -460,6 +461,18 @@ static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struc
     return status ? status : load_gguf_steps(tk, file, err);
 }
 
+static int to_gguf(struct token_list *out, const struct attune_tokenizer *tk,
+                   struct attune_error *err)
+{
+    const struct unigram *m = tk->model;
+
+    for (size_t i = 0; i < tk->vocab.size && i < out->n; i++) {
+        out->scores[i] = (float)m->score[i];
+    }
+    out->scored = true;
+    return ATTUNE_OK;
+}
+
 static void done(void *model)
 {
     struct unigram *m = model;
@@ -479,6 +492,7 @@ const struct tokenizer_ops tokenizer_unigram = {
     .gguf = "t5",
     .from_json = from_json,
     .from_gguf = from_gguf,
+    .to_gguf = to_gguf,
     .encode = encode,
     .done = done,
 };

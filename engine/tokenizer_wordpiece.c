@@ -154,6 +154,18 @@ static int from_gguf(struct attune_tokenizer *tk, const struct gguf *file, struc
                                     "decoder", "decoders", err);
 }
 
+static int to_gguf(struct token_list *out, const struct attune_tokenizer *tk,
+                   struct attune_error *err)
+{
+    const struct wordpiece *m = tk->model;
+
+    if (m->prefix_len != 2 || memcmp(m->prefix, "##", 2) != 0) {
+        return attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                "GGUF has no WordPiece whose pieces go on with anything but ##");
+    }
+    return ATTUNE_OK;
+}
+
 static void done(void *model)
 {
     struct wordpiece *m = model;
@@ -171,6 +183,7 @@ const struct tokenizer_ops tokenizer_wordpiece = {
     .gguf = "bert",
     .from_json = from_json,
     .from_gguf = from_gguf,
+    .to_gguf = to_gguf,
     .encode = encode,
     .done = done,
 };

@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	%D%/engine/shift_test \
 	%D%/engine/attention_test \
 	%D%/engine/context_test \
+	%D%/engine/convert_test \
 	%D%/engine/forward_test \
 	%D%/engine/gemm_test \
 	%D%/engine/heads_test \
@@ -151,6 +152,7 @@ spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_ablate_test_SOURCES = %D%/engine/ablate_test.c $(golden_sources)
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
+%C%_engine_convert_test_SOURCES = %D%/engine/convert_test.c $(golden_sources) $(made_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
 %C%_engine_task_test_SOURCES = %D%/engine/task_test.c $(golden_sources)

@@ -38,12 +38,15 @@ static int run(struct cli *cli)
     if (status != ATTUNE_OK) {
         return cli_fail(cli, &err);
     }
+    if (result.note[0] && !cli->json) {
+        cli_note(cli, "%s: %s", cli->args[0], result.note);
+    }
     if (cli->json) {
         return cli_print_json(
-            cli, json_pack("{s:I, s:I, s:I, s:I, s:I}", "tensors", (json_int_t)result.tensors,
+            cli, json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "tensors", (json_int_t)result.tensors,
                            "converted", (json_int_t)result.converted, "fell_back",
                            (json_int_t)result.fell_back, "bytes_in", (json_int_t)result.bytes_in,
-                           "bytes_out", (json_int_t)result.bytes_out));
+                           "bytes_out", (json_int_t)result.bytes_out, "note", result.note));
     }
     fprintf(cli->out, "%zu of %zu tensors now %s: %.1f MB instead of %.1f MB\n", result.converted,
             result.tensors, type, (double)result.bytes_out / 1e6, (double)result.bytes_in / 1e6);
@@ -58,7 +61,7 @@ static int run(struct cli *cli)
 const struct cmd_ops cmd_quantize = {
     .name = "quantize",
     .args = "IN OUT",
-    .help = "a model in another storage type, as a GGUF file",
+    .help = "a model in another storage type or from a Hugging Face directory, as a GGUF file",
     .groups = CLI_MODEL,
     .min_args = 2,
     .max_args = 2,

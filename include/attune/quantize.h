@@ -17,9 +17,11 @@ struct attune_quantize_result {
     size_t tensors, converted;    /* all of them; those that changed their type */
     uint64_t bytes_in, bytes_out; /* of the tensors */
     size_t fell_back;             /* to another type, since the rows did not divide */
+    char note[256];               /* one line: what a GGUF file cannot hold of this model; "" as a rule */
 };
 
-/* Reads the model at `in` (a GGUF file, or a Hugging Face directory of a family that GGUF has), writes the
+/* Reads the model at `in` (a GGUF file, or a Hugging Face directory of a family that GGUF has: its numbers,
+ * tokenizer and chat template come along, and are read back before the weights are written), writes the
  * file `out`, which appears when all of it is on disk. n_threads 0: as many as there are cores. Progress
  * counts bytes read. A type without a writer, an `out` that is `in`, a matrix that is quantised already:
  * an error that says so (from one quantised type to another would lose twice). */
