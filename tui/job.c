@@ -491,6 +491,11 @@ static void do_score(struct worker *w, struct job *job)
     job_score(w, job);
 }
 
+static void do_pick(struct worker *w, struct job *job)
+{
+    job_pick(w, job);
+}
+
 static void do_heads(struct worker *w, struct job *job)
 {
     job_heads(w, job);

@@ -75,6 +75,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/job.c \
 	%D%/job_attention.c \
 	%D%/job_fork.c \
+	%D%/job_pick.c \
 	%D%/job_task.c \
 	%D%/job_store.c \
 	%D%/job_walk.c \
@@ -146,6 +147,7 @@ libtui_a_SOURCES += \
 	%D%/flow.h \
 	%D%/panel.c \
 	%D%/prompt_act.c \
+	%D%/prompt_pool.c \
 	%D%/prompt_act.h \
 	%D%/prompt_view.c \
 	%D%/prompt_view.h \

@@ -154,36 +154,9 @@ static bool use_named_template(struct panel *panel, const char *arg)
     return done;
 }
 
-/* FILE or a name in the library, and how many of its rows. */
 static bool load_shots(struct panel *panel, const char *arg)
 {
-    struct attune_error err;
-    char name[512], *path = NULL;
-    const char *space = arg ? strrchr(arg, ' ') : NULL;
-    long count = space ? view_long(space + 1, -2) : -1;
-    int status;
-
-    if (!need_shots(panel)) {
-        return true;
-    }
-    if (!arg || !*arg) {
-        return prompt_fail(panel, "load_shots: wants a file and, if not all, how many of its rows");
-    }
-    if (count == -2) { /* the last word belongs to the name */
-        space = NULL;
-        count = -1;
-    }
-    snprintf(name, sizeof name, "%.*s", space ? (int)(space - arg) : (int)strlen(arg), arg);
-    status = attune_library_find(&path, "prompts/shots", name, &err);
-    if (status == ATTUNE_OK) {
-        status = attune_prompt_load_shots(&panel->bench->prompt, path, count, &err);
-    }
-    free(path);
-    if (status != ATTUNE_OK) {
-        return prompt_fail(panel, err.text);
-    }
-    prompt_take(panel);
-    return prompt_put(panel);
+    return !need_shots(panel) || prompt_load_shots(panel, arg);
 }
 
 /* NAME VALUE: what {{NAME}} stands for; NAME alone takes it away. Without any, braces in the blocks

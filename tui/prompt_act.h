@@ -26,6 +26,8 @@ bool prompt_insert(struct panel *panel, const char *text, size_t len, bool paste
 bool prompt_to_block(struct prompt_state *s, bool forward);
 bool prompt_fail(struct panel *panel, const char *text); /* says it: always true */
 
+bool prompt_load_shots(struct panel *panel, const char *arg); /* prompt_pool.c */
+
 /* False: no action of the composer. */
 bool prompt_act(struct panel *panel, const char *action, const char *arg);
 

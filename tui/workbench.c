@@ -166,6 +166,25 @@ void bench_prompt_changed(struct workbench *b)
     }
 }
 
+void bench_pick_nearest(struct workbench *b, const char *pool, long count, bool skip_broken)
+{
+    struct job *job = bench_prepare(b, JOB_pick);
+    struct attune_error err;
+
+    if (!job) {
+        return;
+    }
+    job->text = strdup(pool);
+    job->n = count < 0 ? SIZE_MAX : (size_t)count;
+    job->verify = skip_broken;
+    if (!job->text || attune_prompt_copy(&job->prompt, &b->prompt, &err) != ATTUNE_OK) {
+        bench_say(b, true, "out of memory");
+        job_free(job);
+        return;
+    }
+    worker_post(b->worker, job);
+}
+
 int bench_load_example(struct workbench *b, const char *name)
 {
     struct attune_prompt prompt;

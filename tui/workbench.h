@@ -208,6 +208,8 @@ void bench_say(struct workbench *b, bool is_error, const char *format, ...)
 int bench_load_example(struct workbench *b,
                        const char *name);       /* a prompt of the library or a file */
 void bench_prompt_changed(struct workbench *b); /* after an edit of b->prompt */
+/* The shots of a pool that are nearest to the query, behind those there are (count < 0: all). */
+void bench_pick_nearest(struct workbench *b, const char *pool, long count, bool skip_broken);
 int bench_set_param(struct workbench *b, const char *param, double value);
 int bench_tick(struct workbench *b, const char *param,
                int ticks);                               /* also "max_tokens" and "seed" */

@@ -374,6 +374,26 @@ static void take_compared(struct workbench *b, struct event *event)
     event->compare = NULL;
 }
 
+/* The prompt with the shots that were nearest, if it is still the one they were measured for. */
+static void take_picked(struct workbench *b, struct event *event)
+{
+    struct attune_prompt prompt;
+    struct attune_error err;
+    size_t before = b->prompt.n;
+
+    if (event->revision != b->revision) {
+        bench_say(b, true, "the prompt was changed while its shots were chosen: choose again");
+    } else if (attune_prompt_from_json(&prompt, event->text, strlen(event->text), &err) !=
+               ATTUNE_OK) {
+        bench_say(b, true, "%s", err.text);
+    } else {
+        bench_say(b, false, "%zu shots, the nearest last", prompt.n - before);
+        attune_prompt_done(&b->prompt);
+        b->prompt = prompt;
+        bench_prompt_changed(b);
+    }
+}
+
 static void take_said(struct workbench *b, struct event *event)
 {
     bench_say(b, event->is_error, "%s", event->text ? event->text : "");
@@ -392,7 +412,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_verified] = take_verified,   [EVENT_restored] = take_restored,
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
-        [EVENT_compared] = take_compared,
+        [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

@@ -25,6 +25,7 @@
     KIND(walk, "walking", true)                                                                    \
     KIND(score, "scoring", true)                                                                   \
     KIND(heads, "heads", true)                                                                     \
+    KIND(pick, "measuring shots", true)                                                            \
     KIND(write, "writing", false)                                                                  \
     KIND(fork, "generating", false)                                                                \
     KIND(compare, "comparing", true)
@@ -40,15 +41,16 @@ struct job { /* fields that a kind does not need stay zero */
     enum job_kind kind;
     uint64_t revision;
     enum task_name task;
-    struct attune_prompt prompt; /* evaluate, run */
+    struct attune_prompt prompt; /* evaluate, run, pick */
     struct attune_chain *chain;  /* run */
     size_t max_tokens;
     uint64_t seed;
-    char *text;                         /* load: path; run: session; list: words looked for */
+    char *text;                         /* load: path; run: session; list: words looked for; pick: a
+                                           pool, `n` of it */
     struct attention_request attention; /* heads: its kind, and `step` the first of them */
     struct attention_file file;         /* write */
     int64_t run;                        /* replay, restore, remove */
-    bool verify;
+    bool verify;                       /* pick: broken lines are left out */
     int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
     size_t n_runs;
     attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
@@ -71,7 +73,7 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(refused)                                                                                  \
     KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits) KIND(listed)              \
         KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk) KIND(score) KIND(heads) \
-            KIND(answer) KIND(compared)
+            KIND(answer) KIND(compared) KIND(picked)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -161,6 +163,7 @@ void job_attention(struct worker *w, struct job *job); /* job_attention.c */
 void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
 void job_write(struct worker *w, struct job *job);     /* job_attention.c */
 void job_compare(struct worker *w, struct job *job);   /* job_store.c */
+void job_pick(struct worker *w, struct job *job);      /* job_pick.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */
 

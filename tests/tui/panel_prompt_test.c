@@ -269,6 +269,52 @@ static void a_template_without_a_place_is_told(void **state)
     stop(&d);
 }
 
+static void shots_come_from_a_pool_by_choice_and_undo_takes_them_back(void **state)
+{
+    struct desk d;
+    char *record;
+
+    start(&d, 24, 80);
+    act(&d, "load_shots", "reviews 3 random 7");
+    expect_title(&d, "5-shot");
+    assert_non_null(strstr(d.bench.message, "3 of 16 shots of reviews, random, seed 7"));
+    assert_non_null(strstr(d.bench.prompt.record, "\"pick\":\"random\",\"seed\":\"7\""));
+    record = strdup(d.bench.prompt.record);
+    act(&d, "undo", NULL);
+    expect_title(&d, "2-shot");
+    assert_null(d.bench.prompt.record);
+    act(&d, "load_shots", "reviews 3 random 7");
+    assert_string_equal(d.bench.prompt.record, record);
+    act(&d, "load_shots", "reviews 99 balanced");
+    assert_non_null(strstr(d.bench.message, "has 16 shots, 99 were asked for"));
+    act(&d, "load_shots", "reviews 1");
+    expect_title(&d, "6-shot");
+    free(record);
+    stop(&d);
+}
+
+static void variables_are_set_from_the_command_line(void **state)
+{
+    struct desk d;
+
+    start(&d, 24, 80);
+    act(&d, "clear", NULL);
+    type(&d, "{{topic}}");
+    expect(&d, "braces are sent as they are");
+    act(&d, "variable", "topic two words");
+    assert_true(d.bench.prompt.fill);
+    assert_string_equal(attune_prompt_variable(&d.bench.prompt, "topic"), "two words");
+    act(&d, "variable", "topic");
+    assert_null(attune_prompt_variable(&d.bench.prompt, "topic"));
+    act(&d, "variable", "a b");
+    act(&d, "variable", "1 b");
+    assert_non_null(strstr(d.bench.message, "cannot be the name"));
+    act(&d, "undo", NULL);
+    act(&d, "undo", NULL);
+    assert_string_equal(attune_prompt_variable(&d.bench.prompt, "topic"), "two words");
+    stop(&d);
+}
+
 static double now_ms(void)
 {
     struct timespec t;
@@ -313,6 +359,8 @@ int main(void)
         cmocka_unit_test(shots_are_one_key_each),
         cmocka_unit_test(what_nobody_sees_is_said),
         cmocka_unit_test(a_template_without_a_place_is_told),
+        cmocka_unit_test(shots_come_from_a_pool_by_choice_and_undo_takes_them_back),
+        cmocka_unit_test(variables_are_set_from_the_command_line),
         cmocka_unit_test(a_long_paste_stays_quick),
     };
     return cmocka_run_group_tests_name("panel_prompt", tests, NULL, NULL);

@@ -96,6 +96,30 @@ static void the_newest_of_many_edits_wins(void **state)
     assert_true(b->evaluated);
 }
 
+static void the_nearest_shots_are_measured_by_the_bundled_encoder(void **state)
+{
+    struct workbench *b = *state;
+
+    write_query(b, "The soup was cold.");
+    bench_pick_nearest(b, "reviews", 2, false);
+    settle(b);
+    assert_int_equal(attune_prompt_shots(&b->prompt), 2);
+    assert_string_equal(b->prompt.blocks[2].text, "The soup was cold and the bread was stale.");
+    assert_non_null(strstr(b->prompt.record, "\"encoder\":\"tiny-encoder\""));
+    bench_pick_nearest(b, "reviews", 20, false);
+    settle(b);
+    assert_non_null(strstr(b->message, "has 16 shots, 20 were asked for"));
+    bench_pick_nearest(b, "reviews", 1, false);
+    write_query(b, "a newer text");
+    settle(b);
+    assert_int_equal(attune_prompt_shots(&b->prompt), 2);
+    attune_prompt_remove_shot(&b->prompt, 1);
+    attune_prompt_remove_shot(&b->prompt, 1);
+    bench_prompt_changed(b);
+    settle(b);
+    b->message[0] = '\0';
+}
+
 static void a_knob_needs_no_forward_pass(void **state)
 {
     struct workbench *b = *state;
@@ -266,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_is_answered),
         cmocka_unit_test(the_newest_of_many_edits_wins),
+        cmocka_unit_test(the_nearest_shots_are_measured_by_the_bundled_encoder),
         cmocka_unit_test(a_knob_needs_no_forward_pass),
         cmocka_unit_test(the_map_is_the_head_pooled),
         cmocka_unit_test(a_run_is_saved_replayed_proved_restored_removed),
