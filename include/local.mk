@@ -14,6 +14,7 @@ noinst_HEADERS += \
 	%D%/attune/generate.h \
 	%D%/attune/heads.h \
 	%D%/attune/library.h \
+	%D%/attune/journal.h \
 	%D%/attune/mark.h \
 	%D%/attune/model.h \
 	%D%/attune/quantize.h \

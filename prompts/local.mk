@@ -36,8 +36,10 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store_export.c \
 	%D%/store_file.c \
 	%D%/store_find.c \
+	%D%/store_forget.c \
 	%D%/store_hash.c \
 	%D%/store_import.c \
+	%D%/store_journal.c \
 	%D%/store_mark.c \
 	%D%/store_node.c \
 	%D%/store_read.c \

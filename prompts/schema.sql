@@ -214,3 +214,48 @@ WHEN EXISTS (SELECT 1 FROM mark WHERE node = new.node AND kind = 'note') BEGIN
     INSERT INTO run_words (rowid, prompt, output, notes) SELECT * FROM run_texts WHERE id = new.run;
 END;
 INSERT INTO run_words (run_words) VALUES ('rebuild');
+
+-- version 4: pinned steps; runs that came from elsewhere as text; what was written and opened, for undo
+ALTER TABLE run ADD COLUMN origin TEXT NOT NULL DEFAULT ''; -- '': made by attune; 'llm': text alone, no evidence
+ALTER TABLE run ADD COLUMN details INTEGER REFERENCES text (id); -- JSON: what its origin says of it; NULL: nothing
+CREATE INDEX run_details ON run (details) WHERE details IS NOT NULL;
+
+-- What a step had in full. One that is shared has it in every run that made that step.
+CREATE TABLE pin (
+    id INTEGER PRIMARY KEY,
+    node INTEGER NOT NULL REFERENCES node (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('logits', 'hidden', 'attention')),
+    shape TEXT NOT NULL,     -- '2432': the vocabulary; '7 160': states, width; '6 4 33': layers, heads, keys
+    digest INTEGER NOT NULL, -- XXH64 over the float32 (shown signed); of logits it is the step's own
+    created TEXT NOT NULL,   -- UTC, ISO 8601
+    bytes BLOB NOT NULL,     -- zstd over the float32, first their lowest bytes, then the next, ...
+    UNIQUE (node, kind)
+) STRICT;
+
+-- The journal: each state of the composer, and which run was opened when. Undo leads to the parent, redo to the
+-- newest child; a track says where it stands. Equal blocks stand once, in text.
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    track TEXT NOT NULL,                  -- 'run', or 'compose ' and the task
+    parent INTEGER REFERENCES state (id), -- NULL: the first
+    created TEXT NOT NULL,                -- UTC, ISO 8601
+    run INTEGER REFERENCES run (id),      -- of 'run'; NULL: none was open
+    frame INTEGER REFERENCES text (id)    -- of a composer: the prompt as JSON without the blocks' words
+) STRICT;
+CREATE INDEX state_parent ON state (parent);
+CREATE INDEX state_track ON state (track);
+CREATE INDEX state_run ON state (run) WHERE run IS NOT NULL;
+CREATE INDEX state_frame ON state (frame) WHERE frame IS NOT NULL;
+CREATE TABLE state_block (
+    state INTEGER NOT NULL REFERENCES state (id) ON DELETE CASCADE,
+    i INTEGER NOT NULL,
+    text INTEGER NOT NULL REFERENCES text (id),
+    answer INTEGER REFERENCES text (id), -- NULL: a task has none
+    PRIMARY KEY (state, i)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX state_block_text ON state_block (text);
+CREATE INDEX state_block_answer ON state_block (answer) WHERE answer IS NOT NULL;
+CREATE TABLE track (
+    name TEXT PRIMARY KEY,
+    state INTEGER NOT NULL REFERENCES state (id)
+) STRICT, WITHOUT ROWID;

@@ -20,7 +20,8 @@ struct leaf {    /* where a run's next step goes */
     uint8_t node_hash[STORE_HASH], chain_hash[STORE_HASH];
 };
 
-#define STORE_KEPT 24
+#define STORE_KEPT  24
+#define STORE_DESKS 16
 
 struct sqlite3;
 struct attune_store {
@@ -30,6 +31,10 @@ struct attune_store {
     char *path;
     bool salvage;     /* damage is no reason to stop */
     struct leaf leaf; /* of the run that was written to last */
+    struct desk {     /* where this connection stands in the journal */
+        char track[32];
+        int64_t state;
+    } desks[STORE_DESKS];
 };
 
 struct query {
@@ -146,6 +151,10 @@ int store_put_mark(struct attune_store *store, const struct attune_place *place,
                    struct attune_error *err);
 enum attune_mark_kind store_mark_kind_of(const char *name); /* _KIND_COUNT if there is none */
 int store_check_mark(enum attune_mark_kind kind, const char *text, struct attune_error *err);
+
+/* Takes out of the journal, within the caller's transaction, that the run was opened, and every state
+ * of the composer that holds words of it alone (store_journal.c). */
+int store_forget_states(struct attune_store *store, int64_t run, struct attune_error *err);
 
 /* The file written anew from what is left, the log emptied (store_remove.c). */
 int store_overwrite(struct attune_store *store, struct attune_error *err);

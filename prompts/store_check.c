@@ -257,7 +257,8 @@ int attune_store_stats(struct attune_store_stats *out, struct attune_store *stor
         "FROM pragma_page_count), (SELECT count(*) FROM session), (SELECT count(*) FROM run), "
         "(SELECT count(*) FROM run_step), (SELECT count(*) FROM node), (SELECT count(*) FROM "
         "text), "
-        "(SELECT count(*) FROM mark)";
+        "(SELECT count(*) FROM mark), (SELECT count(*) FROM state), (SELECT count(*) FROM pin), "
+        "(SELECT ifnull(sum(length(bytes)), 0) FROM pin)";
     struct query q;
     int status = query_open(&q, store, sql, err);
 
@@ -276,6 +277,9 @@ int attune_store_stats(struct attune_store_stats *out, struct attune_store *stor
         out->nodes = (uint64_t)query_get_int(&q, 7);
         out->texts = (uint64_t)query_get_int(&q, 8);
         out->marks = (uint64_t)query_get_int(&q, 9);
+        out->states = (uint64_t)query_get_int(&q, 10);
+        out->pins = (uint64_t)query_get_int(&q, 11);
+        out->pin_bytes = (uint64_t)query_get_int(&q, 12);
         out->bytes_per_step = out->steps ? (double)used / (double)out->steps : 0;
     }
     query_close(&q);

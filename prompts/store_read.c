@@ -28,6 +28,8 @@ void attune_run_record_done(struct attune_run_record *record)
     }
     free(record->stops);
     free(record->output);
+    free(record->origin);
+    free(record->details);
     free(record->tags);
     free(record->note);
     memset(record, 0, sizeof *record);
@@ -51,7 +53,7 @@ static int read_row(struct attune_run_record *out, int64_t *base, struct text *p
     } texts[] = {
         {&out->session, 0},      {&out->created, 1}, {&out->model_path, 2},  {&out->model_name, 3},
         {&out->model_family, 4}, {&out->engine, 5},  {&out->prompt_json, 6}, {&out->chain, 7},
-        {&out->tags, 20},        {&out->note, 21},
+        {&out->tags, 20},        {&out->note, 21},   {&out->origin, 22},     {&out->details, 23},
     };
     const char *bytes;
     char *stop;
@@ -104,11 +106,12 @@ static int load_row(struct attune_store *store, struct attune_run_record *out, i
         "0), (SELECT group_concat(text, ' ') FROM (SELECT text FROM mark WHERE mark.run = run.id "
         "AND "
         "kind = 'tag' ORDER BY text)), (SELECT text FROM mark WHERE mark.run = run.id AND kind = "
-        "'note') "
+        "'note'), run.origin, details.bytes "
         "FROM run JOIN session ON session.id = run.session JOIN model ON model.id = run.model "
         "JOIN text AS engine ON engine.id = run.engine JOIN text AS chain ON chain.id = run.chain "
         "JOIN text AS prompt ON prompt.id = run.prompt "
         "LEFT JOIN text AS composed ON composed.id = run.composed "
+        "LEFT JOIN text AS details ON details.id = run.details "
         "LEFT JOIN text AS output ON output.id = run.output WHERE run.id = ?";
     struct query q;
     int status = query_open(&q, store, sql, err), got;

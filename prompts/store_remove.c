@@ -49,7 +49,11 @@ static int forget_run(struct attune_store *store, int64_t run, struct attune_err
                                 (long long)run);
     }
     if (got > 0) {
-        got = store_lookup(store, &gone, "DELETE FROM run WHERE id = ?", run, err);
+        int status = store_forget_states(store, run, err);
+
+        got = status == ATTUNE_OK
+                  ? store_lookup(store, &gone, "DELETE FROM run WHERE id = ?", run, err)
+                  : -status;
     }
     return got < 0 ? -got : forget_nodes(store, leaf, err);
 }
@@ -67,7 +71,12 @@ static int forget_loose_ends(struct attune_store *store, struct attune_error *er
         "NOT "
         "EXISTS (SELECT 1 FROM run WHERE run.engine = text.id) AND NOT EXISTS (SELECT 1 FROM node "
         "WHERE "
-        "node.chain = text.id)",
+        "node.chain = text.id) AND NOT EXISTS (SELECT 1 FROM run WHERE run.details = text.id) AND "
+        "NOT EXISTS (SELECT 1 FROM state WHERE state.frame = text.id) AND NOT EXISTS (SELECT 1 "
+        "FROM "
+        "state_block WHERE state_block.text = text.id) AND NOT EXISTS (SELECT 1 FROM state_block "
+        "WHERE "
+        "state_block.answer = text.id)",
         err);
 }
 

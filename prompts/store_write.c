@@ -110,8 +110,8 @@ static int put_stops(struct attune_store *store, const struct attune_run_record 
     return status;
 }
 
-struct texts { /* ids of what a run refers to; composed 0: none */
-    int64_t session, model, engine, composed, prompt, chain;
+struct texts { /* ids of what a run refers to; composed, details 0: none */
+    int64_t session, model, engine, composed, prompt, chain, details;
     uint8_t chain_hash[STORE_HASH];
 };
 
@@ -120,7 +120,8 @@ static int put_texts(struct attune_store *store, struct texts *ids,
 {
     const char *engine = record->engine ? record->engine : "",
                *chain = record->chain ? record->chain : "";
-    const char *composed = record->prompt_json ? record->prompt_json : "";
+    const char *composed = record->prompt_json ? record->prompt_json : "",
+               *details = record->details ? record->details : "";
     uint8_t hash[STORE_HASH];
     int status = put_session(store, &ids->session, record->session, record->created, err);
 
@@ -133,6 +134,9 @@ static int put_texts(struct attune_store *store, struct texts *ids,
     if (status == ATTUNE_OK && *composed) {
         status =
             store_put_text(store, &ids->composed, hash, false, composed, strlen(composed), err);
+    }
+    if (status == ATTUNE_OK && *details) {
+        status = store_put_text(store, &ids->details, hash, false, details, strlen(details), err);
     }
     if (status == ATTUNE_OK) {
         status = store_put_text(store, &ids->prompt, hash, true, record->prompt_text,
@@ -158,8 +162,9 @@ int store_put_run(struct attune_store *store, struct attune_run_record *record,
         status =
             query_open(&q, store,
                        "INSERT INTO run (session, created, model, engine, fast, composed, prompt, "
-                       "base, chain, seed, first_step, max_tokens, ignore_end, stop) VALUES (?, ?, "
-                       "?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, '')",
+                       "base, chain, seed, first_step, max_tokens, ignore_end, stop, origin, "
+                       "details) VALUES (?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, '', ?, "
+                       "nullif(?, 0))",
                        err);
     }
     if (status == ATTUNE_OK) {
@@ -176,6 +181,8 @@ int store_put_run(struct attune_store *store, struct attune_run_record *record,
         query_int(&q, (int64_t)record->first_step);
         query_int(&q, (int64_t)record->max_tokens);
         query_int(&q, record->ignore_end);
+        query_text(&q, record->origin ? record->origin : "");
+        query_int(&q, ids.details);
         status = query_run(&q, err);
         record->id = store_last_id(store);
     }

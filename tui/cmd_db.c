@@ -34,12 +34,14 @@ static int print_stats(struct cli *cli, struct attune_store *store, struct attun
     if (cli->json) {
         return cli_print_json(
             cli,
-            json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema", s.schema,
-                      "file_bytes", (json_int_t)s.file_bytes, "log_bytes", (json_int_t)s.log_bytes,
-                      "free_bytes", (json_int_t)s.free_bytes, "sessions", (json_int_t)s.sessions,
-                      "runs", (json_int_t)s.runs, "steps", (json_int_t)s.steps, "nodes",
-                      (json_int_t)s.nodes, "texts", (json_int_t)s.texts, "marks",
-                      (json_int_t)s.marks, "bytes_per_step", cli_json_real(s.bytes_per_step)));
+            json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+                      "schema", s.schema, "file_bytes", (json_int_t)s.file_bytes, "log_bytes",
+                      (json_int_t)s.log_bytes, "free_bytes", (json_int_t)s.free_bytes, "sessions",
+                      (json_int_t)s.sessions, "runs", (json_int_t)s.runs, "steps",
+                      (json_int_t)s.steps, "nodes", (json_int_t)s.nodes, "texts",
+                      (json_int_t)s.texts, "marks", (json_int_t)s.marks, "journal_states",
+                      (json_int_t)s.states, "pins", (json_int_t)s.pins, "pin_bytes",
+                      (json_int_t)s.pin_bytes, "bytes_per_step", cli_json_real(s.bytes_per_step)));
     }
     fprintf(cli->out, "%-10s %d\n", "schema", s.schema);
     fprintf(cli->out,
@@ -50,6 +52,11 @@ static int print_stats(struct cli *cli, struct attune_store *store, struct attun
     fprintf(cli->out, "%-10s %" PRIu64 ", kept in %" PRIu64 " nodes and %" PRIu64 " texts\n",
             "steps", s.steps, s.nodes, s.texts);
     fprintf(cli->out, "%-10s %" PRIu64 "\n", "marks", s.marks);
+    fprintf(cli->out, "%-10s %" PRIu64 " states of the composer and of what was opened\n",
+            "journal", s.states);
+    if (s.pins) {
+        fprintf(cli->out, "%-10s %" PRIu64 " in %" PRIu64 " bytes\n", "pins", s.pins, s.pin_bytes);
+    }
     if (s.steps) {
         fprintf(cli->out, "%-10s %.0f bytes a step with everything\n", "growth", s.bytes_per_step);
     }

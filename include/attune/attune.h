@@ -27,6 +27,7 @@
 #include <attune/budget.h>
 #include <attune/store.h>
 #include <attune/mark.h>
+#include <attune/journal.h>
 #include <attune/diff.h>
 #include <attune/compare.h>
 #include <attune/export.h>

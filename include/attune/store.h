@@ -51,6 +51,8 @@ struct attune_run_record {
     char *output;          /* joined bytes of the steps, cut before a stop text */
     size_t output_len;
     size_t n_steps;
+    char *origin;  /* "" or NULL: attune made it; "llm": it came as text, without tokens and steps */
+    char *details; /* JSON: what its origin says of it; "" or NULL */
     char *tags,
         *note; /* reading: the run's own (attune/mark.h), tags by name with a blank between */
 };

@@ -12,6 +12,8 @@ struct attune_store_stats {
     uint64_t free_bytes;            /* of the file: what vacuum gives back */
     uint64_t sessions, runs, steps; /* steps: of all runs */
     uint64_t nodes, texts, marks;   /* what they are kept in; shared ones count once */
+    uint64_t states;                /* of the journal */
+    uint64_t pins, pin_bytes;       /* what steps have in full */
     double bytes_per_step;          /* the file without what is free, over all steps; 0: no steps */
 };
 int attune_store_stats(struct attune_store_stats *out, struct attune_store *store,

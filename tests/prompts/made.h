@@ -120,7 +120,8 @@ static inline struct attune_store *made_store(const char *path, enum attune_stor
 static inline void remove_store(const char *path)
 {
     static const char *const suffixes[] = {"",         "-wal",       "-shm",
-                                           "-journal", ".backup-v1", ".backup-v1-2", ".backup-v2"};
+                                           "-journal", ".backup-v1", ".backup-v1-2", ".backup-v2",
+                                           ".backup-v3"};
     char name[256];
 
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {

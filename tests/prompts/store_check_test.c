@@ -170,7 +170,7 @@ static void size_is_told_and_room_given_back(void **state)
     struct attune_error err;
 
     assert_int_equal(attune_store_stats(&before, store, &err), 0);
-    assert_int_equal(before.schema, 3);
+    assert_int_equal(before.schema, 4);
     assert_int_equal(before.runs, 20);
     assert_int_equal(before.sessions, 2);
     assert_int_equal(before.steps, 600);

@@ -293,7 +293,7 @@ static void brought_forward(int version, int n_runs)
     assert_int_equal(found[0].n_steps, 3);
     attune_run_records_free(found, n);
     attune_store_close(store);
-    assert_int_equal(ask("PRAGMA user_version"), 3);
+    assert_int_equal(ask("PRAGMA user_version"), 4);
     assert_true(ask("PRAGMA integrity_check"));
     assert_int_equal(ask("SELECT count(*) FROM run"), n_runs);
     store = made_store(path, ATTUNE_STORE_WRITE);
@@ -317,6 +317,11 @@ static void schema_1_is_brought_forward_after_a_backup(void **state)
 static void schema_2_is_brought_forward_after_a_backup(void **state)
 {
     brought_forward(2, 2);
+}
+
+static void schema_3_is_brought_forward_after_a_backup(void **state)
+{
+    brought_forward(3, 2);
 }
 
 /* Where the file cannot be brought forward, it is not read as something it is not. */
@@ -346,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_killed_program_loses_one_step_at_most, fresh, fresh),
         cmocka_unit_test_setup_teardown(schema_1_is_brought_forward_after_a_backup, fresh, fresh),
         cmocka_unit_test_setup_teardown(schema_2_is_brought_forward_after_a_backup, fresh, fresh),
+        cmocka_unit_test_setup_teardown(schema_3_is_brought_forward_after_a_backup, fresh, fresh),
         cmocka_unit_test_setup_teardown(an_older_schema_that_cannot_be_written_is_refused, fresh,
                                         fresh),
     };
