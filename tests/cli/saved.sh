@@ -100,7 +100,7 @@ try 1 'Is a directory' import "$dir"
 # A page in the middle is nonsense: it is said, and what can be read comes out.
 for i in 1 2 3 4 5 6; do "$ATTUNE_BIN" import --db "$dir/broken.db" "$films" >"$dir/out" 2>"$dir/err"; done
 pages=$(($(wc -c <"$dir/broken.db") / 4096))
-dd if="$ATTUNE_BIN" of="$dir/broken.db" bs=4096 seek=$((pages / 3)) count=2 conv=notrunc 2>"$dir/err"
+dd if="$ATTUNE_BIN" of="$dir/broken.db" bs=4096 seek=$((pages / 2)) count=2 conv=notrunc 2>"$dir/err"
 try 1 'is damaged' sessions --db "$dir/broken.db"
 one_line
 try 3 'damaged: ' db check --db "$dir/broken.db"
