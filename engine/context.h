@@ -74,6 +74,10 @@ void forward_memory(struct attune_context *ctx);
 void forward_norm(struct attune_context *ctx, float *out, const float *x, size_t width,
                   const struct norm *norm, size_t count);
 
+/* What stands on top of rows [n, d] of states, into out [n, width of the output]; rows may be h2. */
+void output_rows(struct attune_context *ctx, enum attune_output output, const float *rows, size_t n,
+                 float *out);
+
 /* Which of the two sides an output, a hidden state or a map of this name is about; NULL: there is
  * none. */
 const struct side *context_side(const struct attune_context *ctx, enum attune_stack stack);

@@ -92,12 +92,32 @@ static void compute(struct attune_context *ctx, const struct output *o, const fl
     product_run(ctx, &o->out, out, (size_t)o->out.rows, x, d, count);
 }
 
+void output_rows(struct attune_context *ctx, enum attune_output output, const float *rows, size_t n,
+                 float *out)
+{
+    const struct recipe *r = ctx->recipe;
+    size_t d = (size_t)r->d_model, width = (size_t)attune_model_output(ctx->model, output).width;
+
+    for (size_t done = 0, count; done < n; done += count) {
+        const float *x = rows + done * d;
+
+        count = n - done < CHUNK ? n - done : CHUNK;
+        count = count < ctx->chunk ? count : ctx->chunk;
+        if (r->logit_scale != 1.0f) {
+            for (size_t i = 0; i < count * d; i++) {
+                ctx->x[i] = x[i] * r->logit_scale;
+            }
+            x = ctx->x;
+        }
+        compute(ctx, &r->outputs[output], x, count, out + done * width);
+    }
+}
+
 int attune_context_output(struct attune_context *ctx, enum attune_output output, size_t first,
                           size_t n, float *out, struct attune_error *err)
 {
-    const struct recipe *r = ctx->recipe;
     struct attune_output_shape shape = attune_model_output(ctx->model, output);
-    size_t d = (size_t)r->d_model, width = (size_t)shape.width;
+    size_t d = (size_t)ctx->recipe->d_model;
     int status = check_range(&ctx->main, first, n, err);
     char there[96];
 
@@ -111,18 +131,8 @@ int attune_context_output(struct attune_context *ctx, enum attune_output output,
                                 "output '%s' is read at the first token alone",
                                 outputs[output].text);
     }
-    for (size_t done = 0, count; done < n && status == ATTUNE_OK; done += count) {
-        const float *x = ctx->main.final + (first + done) * d;
-
-        count = n - done < CHUNK ? n - done : CHUNK;
-        count = count < ctx->chunk ? count : ctx->chunk;
-        if (r->logit_scale != 1.0f) {
-            for (size_t i = 0; i < count * d; i++) {
-                ctx->x[i] = x[i] * r->logit_scale;
-            }
-            x = ctx->x;
-        }
-        compute(ctx, &r->outputs[output], x, count, out + done * width);
+    if (status == ATTUNE_OK) {
+        output_rows(ctx, output, ctx->main.final + first * d, n, out);
     }
     return status;
 }

@@ -106,7 +106,7 @@ check_PROGRAMS += \
 	%D%/tui/forest_test \
 	%D%/tui/workbench_test
 
-check_PROGRAMS += %D%/tui/workbench_look_test
+check_PROGRAMS += %D%/tui/workbench_look_test %D%/engine/lens_test %D%/tui/cmd_lens_test
 
 check_PROGRAMS += \
 	%D%/prompts/pick_test \
@@ -155,6 +155,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_convert_test_SOURCES = %D%/engine/convert_test.c $(golden_sources) $(made_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
+%C%_engine_lens_test_SOURCES = %D%/engine/lens_test.c $(golden_sources)
 %C%_engine_heads_test_SOURCES = %D%/engine/heads_test.c $(golden_sources)
 %C%_engine_task_test_SOURCES = %D%/engine/task_test.c $(golden_sources)
 %C%_engine_task_text_test_SOURCES = %D%/engine/task_text_test.c $(golden_sources) $(spoken_sources)
@@ -176,6 +177,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_bench_test_SOURCES = %D%/tui/cmd_bench_test.c $(verb_sources)
 %C%_tui_cmd_classify_test_SOURCES = %D%/tui/cmd_classify_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_embed_test_SOURCES = %D%/tui/cmd_embed_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_lens_test_SOURCES = %D%/tui/cmd_lens_test.c $(verb_sources)
 %C%_tui_cmd_fill_test_SOURCES = %D%/tui/cmd_fill_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_nsp_test_SOURCES = %D%/tui/cmd_nsp_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_qa_test_SOURCES = %D%/tui/cmd_qa_test.c $(verb_sources) $(spoken_sources)

@@ -25,6 +25,7 @@ tui_parts += \
 	%D%/cmd_embed.c \
 	%D%/cmd_fill.c \
 	%D%/cmd_hidden.c \
+	%D%/cmd_lens.c \
 	%D%/cmd_logits.c \
 	%D%/cmd_mark.c \
 	%D%/cmd_models.c \

@@ -16,6 +16,7 @@
 #include <attune/heads.h>
 #include <attune/dist.h>
 #include <attune/shift.h>
+#include <attune/lens.h>
 #include <attune/sampler.h>
 #include <attune/constraint.h>
 #include <attune/generate.h>
