@@ -4,8 +4,6 @@
 
 #include <attune/lens.h>
 
-#include <attune/dist.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,12 +66,13 @@ static void describe(struct attune_lens_cell *out, const float *logits /* [n_voc
 
     attune_dist_of(&dist, logits, n_vocab);
     *out = (struct attune_lens_cell){
-        .id = dist.top[0].id,
-        .p = (float)dist.top[0].p,
         .entropy_bits = (float)attune_bits(dist.entropy),
         .p_final = (float)attune_dist_p(&dist, logits[final]),
         .rank_final = (uint32_t)attune_dist_rank(logits, n_vocab, final),
     };
+    for (size_t i = 0; i < ATTUNE_LENS_TOP; i++) {
+        out->top[i] = i < dist.n_top ? dist.top[i] : (struct attune_candidate){.id = -1};
+    }
 }
 
 static int describe_row(struct attune_lens_cell *row /* [n] */,
@@ -93,7 +92,7 @@ static int describe_row(struct attune_lens_cell *row /* [n] */,
         }
         for (size_t i = 0; i < count; i++) {
             const float *at = logits + i * n_vocab;
-            attune_token final = last ? last[done + i].id : -1;
+            attune_token final = last ? last[done + i].top[0].id : -1;
 
             if (final < 0) {
                 struct attune_dist dist;

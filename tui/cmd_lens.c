@@ -112,9 +112,9 @@ static json_t *grid_json(const struct lens *l)
 
         for (size_t t = 0; t < l->n; t++) {
             const struct attune_lens_cell *c = &l->cells[(size_t)layer * l->n + t];
-            json_t *cell = token_json(l, c->id);
+            json_t *cell = token_json(l, c->top[0].id);
 
-            json_object_set_new(cell, "p", cli_json_real((double)c->p));
+            json_object_set_new(cell, "p", cli_json_real(c->top[0].p));
             json_object_set_new(cell, "entropy_bits", cli_json_real((double)c->entropy_bits));
             json_object_set_new(cell, "p_final", cli_json_real((double)c->p_final));
             json_object_set_new(cell, "rank_final", json_integer((json_int_t)c->rank_final));
@@ -176,7 +176,7 @@ static void print_grid(struct cli *cli, const struct lens *l)
     for (int layer = l->layers - 1; layer >= 0; layer--) {
         fprintf(cli->out, "%5d", layer);
         for (size_t t = 0; t < l->n; t++) {
-            cli_show_token(token, sizeof token, l->tk, l->cells[(size_t)layer * l->n + t].id,
+            cli_show_token(token, sizeof token, l->tk, l->cells[(size_t)layer * l->n + t].top[0].id,
                            GRID_WIDTH);
             fprintf(cli->out, " %s", token);
         }

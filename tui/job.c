@@ -67,6 +67,8 @@ static void do_load(struct worker *w, struct job *job)
         return;
     }
     attune_context_free(w->ctx);
+    attune_context_free(w->deep);
+    w->deep = NULL;
     w->ctx = ctx;
     w->model = model;
     event->model = model;
@@ -504,6 +506,11 @@ static void do_heads(struct worker *w, struct job *job)
 static void do_write(struct worker *w, struct job *job)
 {
     job_write(w, job);
+}
+
+static void do_lens(struct worker *w, struct job *job)
+{
+    job_lens(w, job);
 }
 
 static void do_fork(struct worker *w, struct job *job)

@@ -1,8 +1,7 @@
 /* What is computed for those who look closer.
  *
- * The walk of one token: the prompt is read once more by a context of its own that keeps what
- * leaves every block, just large enough for these tokens, and given back at the end. The scores of
- * all tokens: from the logits of every place, which the worker's context gives at any time. */
+ * The walk of one token: from the context that keeps what leaves every block (job_deep.c). The
+ * scores of all tokens: from the logits of every place, which the worker's context gives at any time. */
 #include <config.h>
 
 #include "worker.h"
@@ -131,9 +130,8 @@ static size_t least(size_t a, size_t b)
 static int fill(struct walk_view *walk, struct attune_context *ctx, struct worker *w,
                 const struct job *job, struct attune_error *err)
 {
-    const struct attune_input input = job_input(job);
     size_t at = job->step, n = job->n, n_decoder = job->n_decoder;
-    int status = attune_context_sync(ctx, &input, &w->progress, err);
+    int status = ATTUNE_OK;
 
     walk->n_tokens = n + n_decoder;
     walk->position = at;
@@ -158,23 +156,11 @@ void job_walk(struct worker *w, struct job *job)
     struct attune_error err = {0};
     struct attune_context *ctx = NULL;
     struct event *event = event_new(EVENT_walk);
-    const struct attune_context_options options = {
-        .n_context = (int)(job->n > job->n_decoder ? job->n : job->n_decoder),
-        .n_threads = w->settings.n_threads,
-        .keep_hidden = true};
-    int status = ATTUNE_OK;
+    int status = event ? job_deep(&ctx, w, job, &err) : no_memory(&err);
 
-    if (!event) {
-        status = no_memory(&err);
-    } else if (!w->model || job->n == 0) {
-        status = attune_error_set(&err, ATTUNE_ARGUMENT, 0, "no model is open: use :model NAME");
-    } else {
-        status = attune_context_new(&ctx, w->model, &options, &err);
-    }
     if (status == ATTUNE_OK) {
         status = fill(&event->walk, ctx, w, job, &err);
     }
-    attune_context_free(ctx);
     if (status == ATTUNE_OK) {
         event->revision = job->revision;
         worker_tell(w, event);

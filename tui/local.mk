@@ -11,6 +11,7 @@ tui_parts += \
 	%D%/panel_dist.c \
 	%D%/panel_heads.c \
 	%D%/panel_knobs.c \
+	%D%/panel_lens.c \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
 	%D%/panel_sessions.c \
@@ -75,6 +76,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.h \
 	%D%/job.c \
 	%D%/job_attention.c \
+	%D%/job_deep.c \
 	%D%/job_fork.c \
 	%D%/job_pick.c \
 	%D%/job_task.c \

@@ -60,6 +60,7 @@ void bench_close(struct workbench *b)
     free(b->heads.cells);
     walk_view_done(&b->walk);
     free(b->score.scores);
+    free(b->lens.cells);
     free(b->answer.p);
     free(b->answer.gaps);
     attune_compare_done(b->compare);
@@ -317,6 +318,19 @@ void bench_request_walk(struct workbench *b, size_t position)
 
     if (job && bench_give_input(b, job) && position < job->n + job->n_decoder) {
         job->step = position;
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
+    }
+}
+
+void bench_request_lens(struct workbench *b, size_t first, size_t n)
+{
+    struct job *job = bench_prepare(b, JOB_lens);
+
+    if (job && bench_give_input(b, job)) {
+        job->step = first;
+        job->place = n;
         worker_post(b->worker, job);
     } else {
         job_free(job);

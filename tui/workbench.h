@@ -74,6 +74,17 @@ struct walk_view { /* plain data */
 };
 void walk_view_done(struct walk_view *walk);
 
+/* What every layer would say at positions first .. first + n - 1 of the side that has the head. */
+enum { LENS_MOST = 32 }; /* positions at most */
+struct lens_view {       /* plain data */
+    uint64_t revision;
+    size_t n_tokens, first, n;
+    int n_layers; /* 0: the model has no lens, `refusal` says why */
+    struct attune_lens_cell *cells; /* [n_layers, n], the output last */
+    char refusal[256];
+    double ms;
+};
+
 /* How expected every token of the prompt was: one pass over what the context holds already. */
 struct score { /* of a token, given all before it; the first has none: p is NaN */
     float p, entropy_bits;
@@ -159,6 +170,7 @@ struct workbench {
     struct heads_view heads; /* from the first head on; empty after every change of what is asked */
     struct walk_view walk;
     struct score_view score;
+    struct lens_view lens;
     struct task_answer answer;
 
     /* The run on screen, live or replayed. */
@@ -237,6 +249,8 @@ int bench_heads(const struct workbench *b);
 bool bench_has_kind(const struct workbench *b, enum attune_stack kind);
 /* The walk of the token at `position` of those in front of the shown distribution. */
 void bench_request_walk(struct workbench *b, size_t position);
+/* What each layer would say at these positions, counted from the first of the side with the head. */
+void bench_request_lens(struct workbench *b, size_t first, size_t n);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.
  */
 void bench_request_score(struct workbench *b);

@@ -52,7 +52,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_remove] = BENCH_IDLE,      [JOB_walk] = BENCH_IDLE,
         [JOB_score] = BENCH_IDLE,       [JOB_heads] = BENCH_IDLE,
         [JOB_write] = BENCH_IDLE,       [JOB_fork] = BENCH_GENERATING,
-        [JOB_compare] = BENCH_IDLE,
+        [JOB_compare] = BENCH_IDLE,     [JOB_lens] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -223,6 +223,14 @@ static void take_score(struct workbench *b, struct event *event)
     b->score = event->score;
     b->score.revision = event->revision;
     memset(&event->score, 0, sizeof event->score);
+}
+
+static void take_lens(struct workbench *b, struct event *event)
+{
+    free(b->lens.cells);
+    b->lens = event->lens;
+    b->lens.revision = event->revision;
+    memset(&event->lens, 0, sizeof event->lens);
 }
 
 static void take_answer(struct workbench *b, struct event *event)
@@ -413,6 +421,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
         [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
+        [EVENT_lens] = take_lens,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

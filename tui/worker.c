@@ -79,6 +79,7 @@ void event_free(struct event *event)
         free(event->score.scores);
         attune_compare_done(event->compare);
         free(event->compare);
+        free(event->lens.cells);
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);
@@ -159,7 +160,8 @@ void worker_post(struct worker *w, struct job *job)
     }
     pthread_mutex_lock(&w->lock);
     if (w->running && ((job->kind == JOB_evaluate && w->running_kind == JOB_evaluate) ||
-                       w->running_kind == JOB_heads)) { /* small maps wait for anything else */
+                       w->running_kind == JOB_heads || /* these wait for anything else */
+                       w->running_kind == JOB_lens)) {
         atomic_store(&w->progress.cancel, 1);
     }
     for (at = &w->jobs; *at; at = &(*at)->next) {
@@ -261,6 +263,7 @@ static void *work(void *arg)
     }
     pthread_mutex_unlock(&w->lock);
     attune_context_free(w->ctx);
+    attune_context_free(w->deep);
     attune_store_close(w->store);
     return NULL;
 }

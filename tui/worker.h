@@ -28,7 +28,8 @@
     KIND(pick, "measuring shots", true)                                                            \
     KIND(write, "writing", false)                                                                  \
     KIND(fork, "generating", false)                                                                \
-    KIND(compare, "comparing", true)
+    KIND(compare, "comparing", true)                                                               \
+    KIND(lens, "looking", true)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -57,8 +58,8 @@ struct job { /* fields that a kind does not need stay zero */
     uint8_t *type_ids;         /* [n] segments, or NULL */
     attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
     size_t n, n_decoder, step;
-    size_t place; /* evaluate, step: the position whose distribution is wanted; fork: how much of
-                     the prompt stays, 0: all */
+    size_t place; /* lens: how many positions, from `step`; evaluate, step: the position whose
+                     distribution is wanted; fork: how much of the prompt stays, 0: all */
     char *as_sent; /* fork: the text up to and with the token, [as_sent_len] */
     size_t as_sent_len;
     struct attune_step put_in; /* fork: the token, behind `step` steps of what is shown */
@@ -71,9 +72,23 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(tokenized)                                                                                \
     KIND(evaluated)                                                                                \
     KIND(refused)                                                                                  \
-    KIND(attention) KIND(started) KIND(step) KIND(finished) KIND(logits) KIND(listed)              \
-        KIND(recorded) KIND(verified) KIND(restored) KIND(said) KIND(walk) KIND(score) KIND(heads) \
-            KIND(answer) KIND(compared) KIND(picked)
+    KIND(attention)                                                                                \
+    KIND(started)                                                                                  \
+    KIND(step)                                                                                     \
+    KIND(finished)                                                                                 \
+    KIND(logits)                                                                                   \
+    KIND(listed)                                                                                   \
+    KIND(recorded)                                                                                 \
+    KIND(verified)                                                                                 \
+    KIND(restored)                                                                                 \
+    KIND(said)                                                                                     \
+    KIND(walk)                                                                                     \
+    KIND(score)                                                                                    \
+    KIND(heads)                                                                                    \
+    KIND(answer)                                                                                   \
+    KIND(compared)                                                                                 \
+    KIND(picked)                                                                                   \
+    KIND(lens)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -99,6 +114,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct heads_view heads;
     struct walk_view walk;
     struct score_view score;
+    struct lens_view lens;
     struct task_answer answer;
     size_t place; /* evaluated, logits: the position they are of */
     struct attune_step step;
@@ -130,6 +146,7 @@ struct worker {
     } settings;
     struct attune_model *model; /* borrowed from the workbench once it was sent there */
     struct attune_context *ctx;
+    struct attune_context *deep; /* keeps what leaves every layer; made when it is first asked for */
     struct attune_store *store;
 };
 
@@ -167,6 +184,10 @@ void job_pick(struct worker *w, struct job *job);      /* job_pick.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */
 
+void job_lens(struct worker *w, struct job *job);      /* job_deep.c */
+/* The context that keeps hidden states, holding what the job reads; borrowed. */
+int job_deep(struct attune_context **out, struct worker *w, const struct job *job,
+             struct attune_error *err);
 void job_fork(struct worker *w, struct job *job);      /* job_fork.c */
 /* All steps of a run that has started, told one by one; a status. */
 int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err);

@@ -8,6 +8,9 @@
 #define ATTUNE_LENS_H
 
 #include <attune/context.h>
+#include <attune/dist.h>
+
+#define ATTUNE_LENS_TOP 5
 
 /* How many layers there are to look through: one more than blocks. 0 with err set where the model has no
  * head over its vocabulary. */
@@ -20,8 +23,7 @@ int attune_lens_logits(struct attune_context *ctx, int layer, size_t first, size
 
 /* What a layer says at a position, in small; plain data. */
 struct attune_lens_cell {
-    attune_token id; /* the likeliest */
-    float p;
+    struct attune_candidate top[ATTUNE_LENS_TOP]; /* by falling p; those that do not exist have id -1 */
     float entropy_bits;
     float p_final;       /* of the token that the last layer finds likeliest */
     uint32_t rank_final; /* its rank here, 0 the likeliest */
