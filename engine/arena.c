@@ -116,6 +116,10 @@ static void list_parts(struct attune_context *ctx, struct parts *parts, size_t n
     put(parts, &ctx->scores, f, threads, QUERY_BLOCK, n, 1);
     ctx->wide_floats = (ctx->fast ? GEMM_ROWS : WIDE_ROWS) * larger(larger(wide, ff), q);
     put(parts, &ctx->wide, f, threads, ctx->wide_floats, 1, 1);
+    if (ctx->activations == ATTUNE_ACTIVATIONS_Q8) {
+        put(parts, &ctx->rounded, sizeof *ctx->rounded, chunk, larger(larger(wide, ff), q) / 32 + 1,
+            1, 1);
+    }
 }
 
 /* Bytes of the whole arena for n positions, or SIZE_MAX. */

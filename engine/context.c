@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/ablate.h"
+#include "engine/activations.h"
 #include "engine/arena.h"
 #include "engine/attend.h"
 #include "engine/gemm.h"
@@ -42,6 +43,9 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
     ctx->main.stack = &ctx->recipe->main;
     ctx->encoder.stack = &ctx->recipe->encoder;
     status = kernels_pick(&ctx->kernel, err);
+    if (status == ATTUNE_OK) {
+        status = activations_choose(ctx, options->activations, err);
+    }
     if (status == ATTUNE_OK && !ctx->recipe->embedding.data) {
         status =
             attune_error_set(err, ATTUNE_ARGUMENT, 0, "the model was opened for its header only");

@@ -10,6 +10,7 @@
 
 #include <attune/context.h>
 
+#include "engine/integer.h"
 #include "engine/kernels.h"
 #include "engine/model.h"
 #include "engine/team.h"
@@ -41,8 +42,11 @@ struct attune_context {
     const struct attune_model *model;
     const struct recipe *recipe;
     const struct kernel_ops *kernel;
+    const struct integer_ops *integer;
     struct team *team;
     bool fast, keep_queries, keep_hidden;
+    enum attune_activations activations; /* never AUTO */
+    char engine[160];
     struct ablation *ablation; /* what is silenced (ablate.h), or NULL */
     struct attune_context_stats stats;
 
@@ -58,8 +62,9 @@ struct attune_context {
     float *sum;         /* [C, w] output of a block before it is added */
     float *up, *gate;   /* [C, F] */
     float *scores;      /* [threads, QUERY_BLOCK, N] */
-    float *wide;        /* [threads, rows a product widens at once, longest row] */
+    float *wide;        /* [threads, rows a product widens or lays out at once, longest row] */
     size_t wide_floats; /* a thread's share of it */
+    struct integer_block *rounded; /* [C, longest row / 32] what a product reads, rounded */
 };
 
 /* Evaluates side->tokens[n .. n+count-1] (count <= C, all of them where the stack is not causal),

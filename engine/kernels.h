@@ -7,9 +7,10 @@
  * reduction (norms, softmax) runs in the same lanes and the same tree. The weighted sum of the
  * values goes over the keys in rising order, one fused multiply-add each. Matrices are widened to
  * float32 by the definition of their type (quant.h), activations stay float32, and exp is one
- * polynomial. So a result depends on its row and its vector alone: not on threads, on how many
- * tokens come at once, on what was cached, and not on the instruction set. kernels_body.inc is the
- * one text of all of them. */
+ * polynomial. Where activations are rounded for quantised matrices, integer.h has the rule. So a
+ * result depends on its row and its vector alone: not on threads, on how many tokens come at once,
+ * on what was cached, and not on the instruction set. kernels_body.inc is the one text of all of
+ * them. */
 #ifndef ATTUNE_ENGINE_KERNELS_H
 #define ATTUNE_ENGINE_KERNELS_H
 

@@ -22,6 +22,9 @@ engine_parts = \
 	%D%/family_t5.c \
 	%D%/format_gguf.c \
 	%D%/format_hf.c \
+	%D%/integer_avx2.c \
+	%D%/integer_avx512.c \
+	%D%/integer_plain.c \
 	%D%/kernel_avx2.c \
 	%D%/kernel_avx512.c \
 	%D%/kernel_plain.c \
@@ -55,6 +58,8 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = $(engine_parts) \
 	%D%/ablate.c \
 	%D%/ablate.h \
+	%D%/activations.c \
+	%D%/activations.h \
 	%D%/arena.c \
 	%D%/arena.h \
 	%D%/attend.c \
@@ -88,6 +93,10 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/gguf_write.h \
 	%D%/hub.c \
 	%D%/hub.h \
+	%D%/integer.c \
+	%D%/integer.h \
+	%D%/integer_forms.inc \
+	%D%/integer_tiles.inc \
 	%D%/json_error.c \
 	%D%/json_error.h \
 	%D%/head_list.c \

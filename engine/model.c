@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/activations.h"
 #include "engine/checkpoint.h"
 #include "engine/family.h"
 #include "engine/late.h"
@@ -246,6 +247,7 @@ static int build(struct attune_model *model, const char *path,
         return checkpoint_no_memory(cp, err);
     }
     status = family_build(&model->recipe, family, cp, options->header_only, progress, err);
+    model->quantised = status == ATTUNE_OK && activations_any_quantised(&model->recipe);
     if (status == ATTUNE_OK) {
         status = describe(model, path, err);
     }

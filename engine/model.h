@@ -18,6 +18,7 @@ struct model_once;
 struct attune_model {
     struct attune_model_info info;
     struct recipe recipe;               /* with header_only its matrices have no data */
+    bool quantised;                     /* some matrix that is multiplied is stored as integers */
     struct attune_tokenizer *tokenizer; /* NULL: only ids go in */
     struct checkpoint *checkpoint;      /* keeps alive all that the recipe points to */
     attune_token *ends;                 /* [n_ends] ids that end a text */

@@ -204,7 +204,11 @@ int attune_context_states(struct attune_context *ctx, enum attune_stack stack, s
     }
     last = last_projection(ctx, side);
     if (last) {
-        product_run(ctx, last, out, (size_t)last->rows, side->final + first * d, d, n);
+        for (size_t done = 0, count; done < n; done += count) {
+            count = n - done < ctx->chunk ? n - done : ctx->chunk;
+            product_run(ctx, last, out + done * (size_t)last->rows, (size_t)last->rows,
+                        side->final + (first + done) * d, d, count);
+        }
     } else {
         memcpy(out, side->final + first * d, n * d * sizeof *out);
     }

@@ -4,6 +4,7 @@
 
 #include "engine/product.h"
 
+#include "engine/activations.h"
 #include "engine/gemm.h"
 #include "engine/quant.h"
 
@@ -19,6 +20,14 @@ void product_widen(const struct attune_context *ctx, const struct matrix *m, siz
         kernels_widen(ctx->kernel, m->type, out + i * (size_t)m->cols, row_at(m, row + i),
                       (size_t)m->cols);
     }
+}
+
+_Static_assert(4 * INTEGER_ROWS <= WIDE_ROWS * sizeof(float), "integers have the room of floats");
+
+/* Rounded vectors meet this matrix. */
+static bool is_rounded(const struct attune_context *ctx, const struct matrix *m)
+{
+    return ctx->activations == ATTUNE_ACTIVATIONS_Q8 && activations_quantised(m);
 }
 
 /* Rows first .. last-1 of one product. One vector meets the rows as they are stored; several meet
@@ -53,6 +62,17 @@ static void multiply_rows(const struct attune_context *ctx, const struct product
     }
 }
 
+/* The same for integers: `wide` is where they lay rows out. */
+static void multiply_integers(const struct attune_context *ctx, const struct product *p,
+                              size_t count, size_t first, size_t last, float *wide)
+{
+    const struct matrix *m = p->m;
+    struct integer_rows rows = {m->type, row_at(m, first), m->row_bytes, last - first,
+                                (size_t)m->cols};
+
+    ctx->integer->product(p->y + first, p->ldy, &rows, ctx->rounded, rows.n / 32, count, wide);
+}
+
 static void multiply(void *arg, int part, int n_parts)
 {
     const struct products *all = arg;
@@ -67,7 +87,11 @@ static void multiply(void *arg, int part, int n_parts)
         if (first == last) {
             continue;
         }
-        multiply_rows(ctx, p, all->x, all->ldx, all->count, first, last, wide);
+        if (is_rounded(ctx, p->m)) {
+            multiply_integers(ctx, p, all->count, first, last, wide);
+        } else {
+            multiply_rows(ctx, p, all->x, all->ldx, all->count, first, last, wide);
+        }
         for (size_t t = 0; t < all->count && p->m->bias; t++) {
             ctx->kernel->add(p->y + t * p->ldy + first, p->m->bias + first, last - first);
         }
@@ -88,9 +112,31 @@ static void multiply(void *arg, int part, int n_parts)
     }
 }
 
+static void round_vectors(void *arg, int part, int n_parts)
+{
+    const struct products *all = arg;
+    const struct attune_context *ctx = all->ctx;
+    size_t n = (size_t)all->list[0].m->cols, first, last;
+
+    team_share(all->count, 1, part, n_parts, &first, &last);
+    for (size_t t = first; t < last; t++) {
+        ctx->integer->round(ctx->rounded + t * (n / 32), all->x + t * all->ldx, n);
+    }
+}
+
 void products_run(struct attune_context *ctx, struct products *all)
 {
+    bool rounded = false;
+
     all->ctx = ctx;
+    for (int i = 0; i < all->n; i++) {
+        rounded = rounded || is_rounded(ctx, all->list[i].m);
+    }
+    if (rounded && all->count < 4) {
+        round_vectors(all, 0, 1); /* cheaper than waking anybody */
+    } else if (rounded) {
+        team_run(ctx->team, round_vectors, all);
+    }
     team_run(ctx->team, multiply, all);
 }
 

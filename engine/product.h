@@ -16,7 +16,7 @@ struct products {               /* of the same input */
     struct product list[3];
     int n;
     const float *x; /* [count, cols] */
-    size_t ldx, count;
+    size_t ldx, count;          /* count <= C */
     float *gate;                /* list[1] is the gate of list[0] */
     enum activation activation; /* list[0] goes through it, or its gate does */
     float *residual;            /* list[0] is added to it: [count, rows] */

@@ -98,7 +98,8 @@ void quant_combine(float *out, const void *row, size_t n,
 
         unpack(&all, p, m);
         for (size_t i = 0; i < m; i++) {
-            out[k + i] = all.scale[i / 16] * (float)all.q[i] + all.shift[i / 16];
+            out[k + i] =
+                all.scale[i / 32] * (float)all.part[i / 16] * (float)all.q[i] + all.shift[i / 16];
         }
     }
 }

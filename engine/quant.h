@@ -7,6 +7,7 @@
 #ifndef ATTUNE_ENGINE_QUANT_H
 #define ATTUNE_ENGINE_QUANT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,11 +22,15 @@
 #define QUANT_BYTES
 #endif
 
-/* Up to 256 values of a row as integers: value i is scale[i / 16] q[i] + shift[i / 16]. The product
- * is exact, the sum rounds once; shift is -0 where a type has none, which changes no value. */
+/* Up to 256 values of a row as integers: value i is scale[i / 32] part[i / 16] q[i] + shift[i /
+ * 16]. The product is exact, the sum rounds once. part is 1 where 16 values have no scale of their
+ * own, shift -0 where a type has none, which changes no value. In 32 values with any q' in
+ * -127..127 the sum of part q q' fits 24 bits. */
 struct quant_integers {
     signed char q[256];
-    float scale[16], shift[16];
+    float scale[8];
+    signed char part[16];
+    float shift[16];
 };
 
 struct quant_ops {
@@ -37,8 +42,10 @@ struct quant_ops {
     void (*to_float)(float *out /* [n] */, const void *row, size_t n); /* n: whole blocks */
     /* The nearest row of this type; NULL: only read here, not written. n: whole blocks. */
     void (*from_float)(void *row, const float *x /* [n] */, size_t n);
-    /* NULL for types that the kernels read by themselves; n <= 256, whole blocks */
+    /* NULL for types that are floats; n <= 256, whole blocks */
     void (*unpack)(struct quant_integers *out, const void *row, size_t n);
+    bool parts; /* 16 values have an integer scale of their own */
+    int shifts; /* in 32 values: 0 (none), 1 or 2 (one for 16) */
 };
 
 size_t quant_count(void);

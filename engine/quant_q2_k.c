@@ -20,7 +20,8 @@ QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size
         }
     }
     for (int i = 0; i < 16; i++) {
-        out->scale[i] = d * (float)(scales[i] & 15);
+        out->scale[i / 2] = d;
+        out->part[i] = scales[i] & 15;
         out->shift[i] = -(m * (float)(scales[i] >> 4));
     }
 }
@@ -38,4 +39,6 @@ const struct quant_ops quant_q2_k = {
     .block_bytes = 84,
     .to_float = to_float,
     .unpack = unpack,
+    .parts = true,
+    .shifts = 2,
 };

@@ -29,7 +29,8 @@ QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size
         }
     }
     for (int i = 0; i < 16; i++) {
-        out->scale[i] = d * (float)scale_at(scales, i);
+        out->scale[i / 2] = d;
+        out->part[i] = (signed char)scale_at(scales, i);
         out->shift[i] = -0.0f;
     }
 }
@@ -47,4 +48,5 @@ const struct quant_ops quant_q3_k = {
     .block_bytes = 110,
     .to_float = to_float,
     .unpack = unpack,
+    .parts = true,
 };

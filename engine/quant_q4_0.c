@@ -21,6 +21,26 @@ static void to_float(float *out, const void *row, size_t n)
     }
 }
 
+QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size_t n)
+{
+    const unsigned char *p = row;
+
+    for (size_t k = 0; k < n; k += 32, p += 18) {
+        const unsigned char *q = p + 2;
+        signed char *to = out->q + k;
+
+        for (int j = 0; j < 16; j++) {
+            to[j] = (signed char)((q[j] & 15) - 8);
+        }
+        for (int j = 0; j < 16; j++) {
+            to[16 + j] = (signed char)((q[j] >> 4) - 8);
+        }
+        out->scale[k / 32] = quant_half(p);
+        out->part[k / 16] = out->part[k / 16 + 1] = 1;
+        out->shift[k / 16] = out->shift[k / 16 + 1] = -0.0f;
+    }
+}
+
 /* The value of the largest magnitude becomes -8, so that its sign costs no range; as in ggml. */
 static void from_float(void *row, const float *x, size_t n)
 {
@@ -51,4 +71,5 @@ const struct quant_ops quant_q4_0 = {
     .block_bytes = 18,
     .to_float = to_float,
     .from_float = from_float,
+    .unpack = unpack,
 };

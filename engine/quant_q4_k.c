@@ -51,7 +51,8 @@ QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size
         int scale, minimum;
 
         scale_at(&scale, &minimum, p + 4, group);
-        out->scale[2 * group] = out->scale[2 * group + 1] = d * (float)scale;
+        out->scale[group] = d * (float)scale;
+        out->part[2 * group] = out->part[2 * group + 1] = 1;
         out->shift[2 * group] = out->shift[2 * group + 1] = -(m * (float)minimum);
     }
 }
@@ -105,4 +106,5 @@ const struct quant_ops quant_q4_k = {
     .to_float = to_float,
     .from_float = from_float,
     .unpack = unpack,
+    .shifts = 1,
 };

@@ -20,7 +20,8 @@ QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size
         for (int j = 0; j < 16; j++) {
             to[16 + j] = (signed char)((q[j] >> 4 | fifth[16 + j]));
         }
-        out->scale[k / 16] = out->scale[k / 16 + 1] = quant_half(p);
+        out->scale[k / 32] = quant_half(p);
+        out->part[k / 16] = out->part[k / 16 + 1] = 1;
         out->shift[k / 16] = out->shift[k / 16 + 1] = quant_half(p + 2);
     }
 }
@@ -38,4 +39,5 @@ const struct quant_ops quant_q5_1 = {
     .block_bytes = 24,
     .to_float = to_float,
     .unpack = unpack,
+    .shifts = 1,
 };

@@ -30,7 +30,8 @@ QUANT_BYTES static void unpack(struct quant_integers *out, const void *row, size
         }
     }
     for (int i = 0; i < 16; i++) {
-        out->scale[i] = d * (float)scales[i];
+        out->scale[i / 2] = d;
+        out->part[i] = scales[i];
         out->shift[i] = -0.0f;
     }
 }
@@ -80,4 +81,5 @@ const struct quant_ops quant_q6_k = {
     .to_float = to_float,
     .from_float = from_float,
     .unpack = unpack,
+    .parts = true,
 };

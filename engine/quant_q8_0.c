@@ -19,6 +19,18 @@ static void to_float(float *out, const void *row, size_t n)
     }
 }
 
+static void unpack(struct quant_integers *out, const void *row, size_t n)
+{
+    const unsigned char *p = row;
+
+    for (size_t k = 0; k < n; k += 32, p += 34) {
+        memcpy(out->q + k, p + 2, 32);
+        out->scale[k / 32] = quant_half(p);
+        out->part[k / 16] = out->part[k / 16 + 1] = 1;
+        out->shift[k / 16] = out->shift[k / 16 + 1] = -0.0f;
+    }
+}
+
 /* The largest magnitude becomes 127, as in ggml. */
 static void from_float(void *row, const float *x, size_t n)
 {
@@ -47,4 +59,5 @@ const struct quant_ops quant_q8_0 = {
     .block_bytes = 34,
     .to_float = to_float,
     .from_float = from_float,
+    .unpack = unpack,
 };

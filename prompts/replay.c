@@ -148,6 +148,9 @@ static int prepare(struct replay *replay, const struct attune_model *model, int 
                                              .fast = r->fast};
     int status = attune_chain_parse(&replay->chain, r->chain, err);
 
+    if (attune_engine_activations(r->engine) == ATTUNE_ACTIVATIONS_F32) {
+        options.activations = ATTUNE_ACTIVATIONS_F32;
+    }
     if (r->n_decoder && r->n_decoder + replay->n + 1 > (size_t)options.n_context) {
         options.n_context = (int)(r->n_decoder + replay->n + 1);
     }
@@ -217,8 +220,9 @@ static int verify(struct attune_verdict *out, struct replay *replay,
     out->steps = replay->n;
     out->first_difference = -1;
     out->model_differs = r->model_digest != attune_model_digest(model);
+    out->engine_differs =
+        strncmp(r->engine, attune_engine_fingerprint(), strlen(attune_engine_fingerprint())) != 0;
     out->tokenizer_differs = r->tokenizer_digest != (tk ? attune_tokenizer_digest(tk) : 0);
-    out->engine_differs = strcmp(r->engine, attune_engine_fingerprint()) != 0;
     if (status != ATTUNE_OK) {
         return status;
     }

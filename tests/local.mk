@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	%D%/tui/cmd_bench_test \
 	%D%/engine/ablate_test \
 	%D%/engine/shift_test \
+	%D%/engine/activations_test \
 	%D%/engine/attention_test \
 	%D%/engine/context_test \
 	%D%/engine/convert_test \
@@ -40,6 +41,7 @@ check_PROGRAMS += \
 	%D%/engine/task_test \
 	%D%/engine/tiny_encoder_test \
 	%D%/engine/task_text_test \
+	%D%/engine/integer_test \
 	%D%/engine/kernel_test \
 	%D%/engine/team_test
 
@@ -151,8 +153,13 @@ spoken_sources = %D%/engine/spoken.c %D%/engine/spoken.h $(folder_sources)
 %C%_engine_tokenizer_lists_test_SOURCES = %D%/engine/tokenizer_lists_test.c $(made_sources)
 %C%_engine_tokenizer_options_test_SOURCES = %D%/engine/tokenizer_options_test.c $(made_sources)
 %C%_engine_tokenizer_roles_test_SOURCES = %D%/engine/tokenizer_roles_test.c $(folder_sources)
+made_rows_sources = %D%/engine/made_rows.c %D%/engine/made_rows.h
+%C%_engine_integer_test_SOURCES = %D%/engine/integer_test.c $(made_rows_sources)
+%C%_engine_kernel_test_SOURCES = %D%/engine/kernel_test.c $(made_rows_sources)
+
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_ablate_test_SOURCES = %D%/engine/ablate_test.c $(golden_sources)
+%C%_engine_activations_test_SOURCES = %D%/engine/activations_test.c $(golden_sources)
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_convert_test_SOURCES = %D%/engine/convert_test.c $(golden_sources) $(made_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)

@@ -33,6 +33,7 @@ static const struct cli_option model_options[] = {
     {"threads", 't', "N", "threads to compute with"},
     {"context", 'c', "N", "positions to hold"},
     {"fast", 0, NULL, "BLAS for long prompts: close, not bit for bit equal"},
+    {"activations", 0, "KIND", "what meets quantised weights: q8 (rounded), f32; auto"},
     {NULL, 0, NULL, NULL},
 };
 static const struct cli_option prompt_options[] = {

@@ -24,7 +24,7 @@ struct cli_option {
 };
 
 enum cli_group { /* option tables that several verbs share */
-    CLI_MODEL = 1,    /* -m, -t, -c, --fast */
+    CLI_MODEL = 1,    /* -m, -t, -c, --fast, --activations */
     CLI_PROMPT = 2,   /* -p, -f, --ids, --type-ids, --mask, --decoder-ids */
     CLI_SAMPLING = 4, /* every knob of the chain, --order, --logit-bias, --greedy */
     CLI_GENERATE = 8, /* -n, --seed, --stop, --ignore-eos */
@@ -110,6 +110,8 @@ struct cli_context {
     size_t n_decoder;
     struct attune_context *ctx;
 };
+int cli_context_options(struct cli *cli, struct attune_context_options *out /* -t, --fast, --activations */,
+                        struct attune_error *err);
 int cli_open_context(struct cli *cli, struct cli_context *out, struct attune_context_options options, size_t room,
                      bool sync, struct attune_error *err);
 void cli_context_done(struct cli_context *c);

@@ -85,19 +85,32 @@ int cli_sync_context(struct cli *cli, struct cli_context *c, struct attune_error
     return status;
 }
 
+int cli_context_options(struct cli *cli, struct attune_context_options *out,
+                        struct attune_error *err)
+{
+    const char *activations = cli_value(cli, "activations");
+    long threads = 0;
+
+    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the number of threads is out of range");
+    }
+    out->n_threads = (int)threads;
+    out->fast = cli_has(cli, "fast");
+    return activations ? attune_activations_parse(&out->activations, activations, err) : ATTUNE_OK;
+}
+
 int cli_open_context(struct cli *cli, struct cli_context *out,
                      struct attune_context_options options, size_t room, bool sync,
                      struct attune_error *err)
 {
     const char *decoder = cli_value(cli, "decoder-ids");
-    long threads = 0;
     int status;
 
     memset(out, 0, sizeof *out);
-    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the number of threads is out of range");
+    status = cli_context_options(cli, &options, err);
+    if (status == ATTUNE_OK) {
+        status = cli_open_model(cli, &out->model, err);
     }
-    status = cli_open_model(cli, &out->model, err);
     if (status == ATTUNE_OK) {
         status = cli_get_prompt(cli, out->model, &out->prompt, err);
     }
@@ -105,8 +118,6 @@ int cli_open_context(struct cli *cli, struct cli_context *out,
         status = cli_parse_ids(&out->decoder_ids, &out->n_decoder, decoder, err);
     }
     if (status == ATTUNE_OK) {
-        options.n_threads = (int)threads;
-        options.fast = cli_has(cli, "fast");
         options.n_context = wanted_positions(cli, out, room);
         status = options.n_context < 0 ? attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                                           "the number of positions is out of range")

@@ -71,12 +71,15 @@ static int open_context(struct cli *cli, struct cli_context *source, size_t room
                         struct attune_error *err)
 {
     const struct attune_model_info *info = attune_model_info(source->model);
-    struct attune_context_options options = {.no_queries = true, .fast = cli_has(cli, "fast")};
-    long threads = 0, positions = 0;
+    struct attune_context_options options = {.no_queries = true};
+    long positions = 0;
+    int status = cli_context_options(cli, &options, err);
 
-    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK ||
-        cli_long(cli, "context", 1, INT32_MAX, &positions) != CLI_OK) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "--threads or --context is out of range");
+    if (status == ATTUNE_OK && cli_long(cli, "context", 1, INT32_MAX, &positions) != CLI_OK) {
+        status = attune_error_set(err, ATTUNE_ARGUMENT, 0, "--context is out of range");
+    }
+    if (status != ATTUNE_OK) {
+        return status;
     }
     for (size_t i = 0; i < source->prompt.n; i++) {
         if (source->prompt.ids[i] >= info->n_vocab) {
@@ -88,7 +91,6 @@ static int open_context(struct cli *cli, struct cli_context *source, size_t room
         room < (size_t)info->n_context && source->prompt.n + room < (size_t)info->n_context) {
         positions = (long)(source->prompt.n + room);
     }
-    options.n_threads = (int)threads;
     options.n_context = (int)positions;
     return attune_context_new(&source->ctx, source->model, &options, err);
 }

@@ -229,13 +229,11 @@ int cli_task_start(struct cli *cli, struct cli_task *task, bool keep_hidden,
                    struct attune_error *err)
 {
     struct attune_context_options options = {.no_queries = true, .keep_hidden = keep_hidden};
-    long threads = 0;
+    int status = cli_context_options(cli, &options, err);
 
-    if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
-        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the number of threads is out of range");
+    if (status != ATTUNE_OK) {
+        return status;
     }
-    options.n_threads = (int)threads;
-    options.fast = cli_has(cli, "fast");
     options.n_context = positions(cli, task);
     return options.n_context < 0 ? attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                                     "the number of positions is out of range")

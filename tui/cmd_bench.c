@@ -43,7 +43,7 @@ struct bench {
     float *wide_logits; /* [WIDE_VOCAB] */
     float *map;         /* [n_prompt, n_prompt] */
     size_t n_prompt, n_new, n_rounds;
-    int threads;
+    struct attune_context_options options; /* what was asked for */
     double ms[N_MEASURES][MAX_ROUNDS];
     double digest_ms;
     uint64_t rss_bytes, context_bytes;
@@ -187,12 +187,11 @@ static int take_round(struct bench *b, size_t round, struct attune_error *err)
 static int choose_sizes(struct bench *b)
 {
     int limit = attune_model_info(b->model)->n_context;
-    long prompt = 0, new = 64, rounds = 5, threads = 0, given = 0;
+    long prompt = 0, new = 64, rounds = 5, given = 0;
 
     if (cli_long(b->cli, "prompt-tokens", 1, 1 << 20, &prompt) != CLI_OK ||
         cli_long(b->cli, "max-tokens", 1, 1 << 20, &new) != CLI_OK ||
         cli_long(b->cli, "rounds", 1, MAX_ROUNDS, &rounds) != CLI_OK ||
-        cli_long(b->cli, "threads", 1, 4096, &threads) != CLI_OK ||
         cli_long(b->cli, "context", 1, INT_MAX, &given) != CLI_OK) {
         return CLI_USAGE;
     }
@@ -215,7 +214,6 @@ static int choose_sizes(struct bench *b)
     b->n_prompt = (size_t)prompt;
     b->n_new = (size_t) new;
     b->n_rounds = (size_t)rounds;
-    b->threads = (int)threads;
     return CLI_OK;
 }
 
@@ -257,13 +255,11 @@ static int make_buffers(struct bench *b, struct attune_error *err)
 
 static int open_way(struct bench *b, enum way way, struct attune_error *err)
 {
-    struct attune_context_options options = {
-        .n_context = (int)(b->n_prompt + b->n_new),
-        .n_threads = b->threads,
-        .no_queries = way == BARE,
-        .fast = way == FAST,
-    };
+    struct attune_context_options options = b->options;
 
+    options.n_context = (int)(b->n_prompt + b->n_new);
+    options.no_queries = way == BARE;
+    options.fast = way == FAST;
     return attune_context_new(&b->ctx[way], b->model, &options, err);
 }
 
@@ -312,6 +308,11 @@ static const char *kernel_name(void)
     return at ? at + 7 : attune_engine_fingerprint();
 }
 
+static const char *activations_name(const struct bench *b)
+{
+    return attune_activations_text(attune_context_activations(b->ctx[EXACT]));
+}
+
 static double per_second(size_t n, double ms)
 {
     return ms > 0 ? (double)n * 1e3 / ms : 0;
@@ -355,6 +356,7 @@ static json_t *describe(const struct bench *b)
     json_object_set_new(out, "context_bytes", json_integer((json_int_t)b->context_bytes));
     json_object_set_new(out, "threads", json_integer(attune_context_threads(b->ctx[EXACT])));
     json_object_set_new(out, "kernel", json_string(kernel_name()));
+    json_object_set_new(out, "activations", json_string(activations_name(b)));
     json_object_set_new(out, "prompt_tokens", json_integer((json_int_t)b->n_prompt));
     json_object_set_new(out, "new_tokens", json_integer((json_int_t)b->n_new));
     json_object_set_new(out, "rounds", json_integer((json_int_t)b->n_rounds));
@@ -367,8 +369,10 @@ static void print_table(const struct bench *b)
     FILE *out = b->cli->out;
 
     cli_print_text(b->cli, info->name, strlen(info->name));
-    fprintf(out, ", %s, %.1f MB of weights; kernel %s, threads %d, medians of %zu rounds\n",
-            info->dtype, (double)info->n_bytes / 1e6, kernel_name(),
+    fprintf(out,
+            ", %s, %.1f MB of weights; kernel %s, activations %s, threads %d, medians of %zu "
+            "rounds\n",
+            info->dtype, (double)info->n_bytes / 1e6, kernel_name(), activations_name(b),
             attune_context_threads(b->ctx[EXACT]), b->n_rounds);
     fprintf(out, "  prefill           %10.1f tokens/s  over %zu tokens\n",
             per_second(b->n_prompt, median(b, PREFILL)), b->n_prompt);
@@ -422,6 +426,9 @@ static int run(struct cli *cli)
     if (status == ATTUNE_OK) {
         b->path = path;
         status = attune_model_open(&b->model, path, NULL, &cli->progress, &err);
+    }
+    if (status == ATTUNE_OK) {
+        status = cli_context_options(cli, &b->options, &err);
     }
     if (status == ATTUNE_OK && choose_sizes(b) != CLI_OK) {
         clean_up(b);

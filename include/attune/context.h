@@ -8,7 +8,12 @@
  * Exactness. The logits of a position depend on the model and on the tokens up to it, and on nothing
  * else: not on the number of threads, on how the tokens were split between calls, or on what was
  * cached. Every sum runs in an order fixed by its own length (engine/kernels.h states the rule).
- * With `fast`, matrix products of many rows go through BLAS: results are then close, not equal. */
+ * With `fast`, products of many rows with matrices of floats go through BLAS: results are then close,
+ * not equal.
+ *
+ * Activations. A quantised matrix can meet vectors as they are, or rounded to 8 bits in blocks of 32
+ * (engine/integer.h states the rule): that is several times faster, as exact in the sense above, and
+ * differs from the first by what the rounding costs (engine/README.md has the figures). */
 #ifndef ATTUNE_CONTEXT_H
 #define ATTUNE_CONTEXT_H
 
@@ -16,12 +21,22 @@
 
 struct attune_context;
 
+enum attune_activations {
+    ATTUNE_ACTIVATIONS_AUTO, /* q8 where some matrix is quantised, else f32 */
+    ATTUNE_ACTIVATIONS_F32,
+    ATTUNE_ACTIVATIONS_Q8, /* for quantised matrices; those of floats meet vectors as they are */
+    ATTUNE_ACTIVATIONS_COUNT
+};
+const char *attune_activations_text(enum attune_activations activations); /* "auto", "f32", "q8" */
+int attune_activations_parse(enum attune_activations *out, const char *text, struct attune_error *err);
+
 struct attune_context_options { /* zero means default */
     int n_context;    /* positions to hold; 0: the model's own limit */
     int n_threads;    /* 0: as many as there are cores */
     bool no_queries;  /* do not keep Q: attention maps are then refused */
     bool keep_hidden; /* keep what leaves each block, for attune_context_hidden */
     bool fast;        /* give up exactness for BLAS speed */
+    enum attune_activations activations;
 };
 
 int attune_context_new(struct attune_context **out, const struct attune_model *model,
@@ -60,6 +75,14 @@ const attune_token *attune_context_tokens(const struct attune_context *ctx); /* 
 /* What the encoder of an encoder-decoder holds: [*n], borrowed; *n 0 for other models. */
 const attune_token *attune_context_encoder_tokens(const struct attune_context *ctx, size_t *n);
 const struct attune_model *attune_context_model(const struct attune_context *ctx);
+
+/* F32 or Q8: what AUTO came to. */
+enum attune_activations attune_context_activations(const struct attune_context *ctx);
+/* What computes here, as it is kept with a run: the engine's fingerprint, and its activations where
+ * they are rounded. Borrowed. */
+const char *attune_context_engine(const struct attune_context *ctx);
+/* F32 or Q8: what such a line says. */
+enum attune_activations attune_engine_activations(const char *engine);
 
 /* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model; for the hidden
  * states and states of an encoder-decoder, where it is left open, the decoder. */

@@ -18,7 +18,10 @@
 
 static struct attune_context *evaluate(const struct golden *g, bool fast)
 {
-    struct attune_context_options options = {.keep_hidden = true, .fast = fast, .n_threads = 2};
+    struct attune_context_options options = {.keep_hidden = true,
+                                             .fast = fast,
+                                             .activations = ATTUNE_ACTIVATIONS_F32,
+                                             .n_threads = 2};
     struct attune_input input = {.ids = g->ids, .n = g->n};
     struct attune_context *ctx;
     struct attune_error err = {0};

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "engine/quant.h"
+#include "made_rows.h"
 
 extern const struct kernel_ops kernel_plain;
 
@@ -22,31 +23,13 @@ static const double UNIT = 0x1p-24; /* the most that one rounding changes, relat
 /* ---- made numbers ------------------------------------------------------------------------------
  */
 
-static uint64_t seed = 42;
-
-static uint32_t next(void)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(seed >> 32);
-}
-
-static size_t below(size_t n)
-{
-    return next() % n;
-}
-
-static float uniform(float low, float high)
-{
-    return low + (high - low) * (float)(next() >> 8) * 0x1p-24f;
-}
-
 static float *new_floats(size_t n)
 {
     float *x = malloc(n * sizeof *x + 1);
 
     assert_non_null(x);
     for (size_t i = 0; i < n; i++) {
-        x[i] = uniform(-2, 2);
+        x[i] = made_uniform(-2, 2);
     }
     return x;
 }
@@ -95,7 +78,7 @@ static void check_dot(const char *name, float got, const float *w, const float *
 
 static void check_panel(const struct kernel_ops *kernel, size_t rows, size_t tokens, size_t n)
 {
-    size_t ldw = n + below(3), ldx = n + below(3), ldy = rows + below(3);
+    size_t ldw = n + made_below(3), ldx = n + made_below(3), ldy = rows + made_below(3);
     float *w = new_floats(rows * ldw), *x = new_floats(tokens * ldx);
     float *y = new_floats(tokens * ldy), *plain = copy_floats(y, tokens * ldy);
 
@@ -123,62 +106,20 @@ static void panels_of_any_shape(void **state)
             continue;
         }
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-            check_panel(kernels_at(i), 1 + below(9), 1 + below(15), lengths[k]);
+            check_panel(kernels_at(i), 1 + made_below(9), 1 + made_below(15), lengths[k]);
         }
         for (int round = 0; round < 40; round++) {
-            check_panel(kernels_at(i), 1 + below(140), 1 + below(15), below(200));
+            check_panel(kernels_at(i), 1 + made_below(140), 1 + made_below(15), made_below(200));
         }
         check_panel(kernels_at(i), 130, 13, 2100);
     }
-}
-
-/* Where a block has its first half-precision number. */
-static size_t scale_offset(const struct quant_ops *type)
-{
-    static const struct {
-        const char *name;
-        size_t offset;
-    } late[] = {{"q2_k", 80}, {"q3_k", 108}, {"q6_k", 208}};
-
-    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
-        if (strcmp(late[i].name, type->name) == 0) {
-            return late[i].offset;
-        }
-    }
-    return 0;
-}
-
-/* Rows of a type with the values that matter: any bits that mean finite numbers. */
-static unsigned char *new_rows(const struct quant_ops *type, size_t rows, size_t n)
-{
-    size_t bytes = rows * quant_row_bytes(type, n);
-    unsigned char *w = malloc(bytes + 1);
-
-    assert_non_null(w);
-    for (size_t i = 0; i < bytes; i++) {
-        w[i] = (unsigned char)next();
-    }
-    for (size_t i = 0; i + 1 < bytes && type->block == 1; i += type->block_bytes) {
-        unsigned char *top = w + i + type->block_bytes - 1; /* sign and most of the exponent */
-
-        *top = (unsigned char)((*top & 0x80) | (type->ggml_type == 1 ? 0x28 + next() % 24 : 0x3c));
-    }
-    for (size_t i = 0; i < bytes && type->block > 1; i += type->block_bytes) {
-        unsigned char *scale = w + i + scale_offset(type) + 1, *next_half = scale + 2;
-
-        *scale = (unsigned char)((*scale & 0x80) | (next() % 4 ? 0x20 : 0));
-        if (next_half < w + i + type->block_bytes) { /* a minimum, or plain integers */
-            *next_half = (unsigned char)((*next_half & 0x80) | (next() % 4 ? 0x20 : 0));
-        }
-    }
-    return w;
 }
 
 static void check_stored(const struct kernel_ops *kernel, const struct quant_ops *type, size_t rows,
                          size_t n)
 {
     size_t row_bytes = quant_row_bytes(type, n);
-    unsigned char *w = new_rows(type, rows, n);
+    unsigned char *w = made_rows(type, rows, n);
     float *x = new_floats(n), *wide = new_floats(rows * n), *want = new_floats(rows * n);
     float *y = new_floats(rows), *panel = new_floats(rows), *plain = new_floats(rows);
 
@@ -214,8 +155,8 @@ static void stored_rows_are_widened_rows(void **state)
             size_t block = (size_t)type->block;
 
             for (int round = 0; round < 40; round++) {
-                check_stored(kernel, type, 1 + below(13),
-                             block * (1 + below(block == 1 ? 130 : 9)));
+                check_stored(kernel, type, 1 + made_below(13),
+                             block * (1 + made_below(block == 1 ? 130 : 9)));
             }
             check_stored(kernel, type, 7, 3072);
         }
@@ -228,8 +169,8 @@ static void stored_rows_are_widened_rows(void **state)
 static void check_weigh(const struct kernel_ops *kernel, size_t rows, size_t n_keys, size_t growth,
                         size_t d)
 {
-    size_t most = n_keys + (rows - 1) * growth, ldp = most + below(3), ldv = d + below(3);
-    size_t ldo = d + below(3);
+    size_t most = n_keys + (rows - 1) * growth, ldp = most + made_below(3), ldv = d + made_below(3);
+    size_t ldo = d + made_below(3);
     float *p = new_floats(rows * ldp), *v = new_floats(most * ldv);
     float *out = new_floats(rows * ldo), *plain = copy_floats(out, rows * ldo);
 
@@ -266,8 +207,8 @@ static void weighted_sums_of_any_shape(void **state)
     for (size_t i = 0; i < kernels_count(); i++) {
         for (size_t k = 0; k < sizeof dims / sizeof *dims && kernels_at(i)->usable(); k++) {
             for (size_t growth = 0; growth < 2; growth++) {
-                check_weigh(kernels_at(i), 1 + below(19), 1 + below(90), growth, dims[k]);
-                check_weigh(kernels_at(i), 1 + below(19), 1, growth, dims[k]);
+                check_weigh(kernels_at(i), 1 + made_below(19), 1 + made_below(90), growth, dims[k]);
+                check_weigh(kernels_at(i), 1 + made_below(19), 1, growth, dims[k]);
             }
         }
     }
@@ -281,7 +222,7 @@ static void check_softmax(const struct kernel_ops *kernel, size_t n, float scale
     double top = -INFINITY, sum = 0, total = 0, largest = 1;
 
     for (size_t k = 0; k < n; k++) {
-        row[k] = uniform(-spread, spread);
+        row[k] = made_uniform(-spread, spread);
     }
     raw = copy_floats(row, n);
     plain = copy_floats(row, n);
@@ -407,10 +348,10 @@ static size_t make_arguments(float **out)
     assert_non_null(x);
     memcpy(x, edges, sizeof edges);
     for (n = n_edges; n < n_edges + many; n++) {
-        x[n] = uniform(-110, 95);
+        x[n] = made_uniform(-110, 95);
     }
     for (; n < n_edges + 2 * many; n++) {
-        x[n] = ldexpf(uniform(-1, 1), (int)below(44) - 40);
+        x[n] = ldexpf(made_uniform(-1, 1), (int)made_below(44) - 40);
     }
     *out = x;
     return n;

@@ -20,7 +20,9 @@
 
 static struct attune_context *make(const struct golden *g, int threads)
 {
-    struct attune_context_options options = {.keep_hidden = true, .n_threads = threads};
+    struct attune_context_options options = {.keep_hidden = true,
+                                             .activations = ATTUNE_ACTIVATIONS_F32,
+                                             .n_threads = threads};
     struct attune_context *ctx;
     struct attune_error err = {0};
 
