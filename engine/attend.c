@@ -155,6 +155,37 @@ static float *cache_of(const struct relation *rel, float *cache, int layer, int 
     return cache + ((size_t)layer * (size_t)rel->from->stack->n_kv_heads + (size_t)kv_head) * plane;
 }
 
+void attend_query(const struct attune_context *ctx, const struct relation *relation, int layer,
+                  int head, size_t q, float *out)
+{
+    size_t d = (size_t)relation->from->stack->head_dim;
+
+    memcpy(out, queries_of(ctx, relation, layer, head) + q * d, d * sizeof *out);
+}
+
+static int kv_head(const struct relation *relation, int head)
+{
+    const struct stack *stack = relation->from->stack;
+
+    return head / (stack->n_heads / stack->n_kv_heads);
+}
+
+void attend_key(const struct relation *relation, int layer, int head, size_t k, float *out)
+{
+    size_t d = (size_t)relation->from->stack->head_dim;
+
+    memcpy(out, cache_of(relation, relation->kept->keys, layer, kv_head(relation, head)) + k * d,
+           d * sizeof *out);
+}
+
+void attend_value(const struct relation *relation, int layer, int head, size_t k, float *out)
+{
+    size_t d = (size_t)relation->from->stack->head_dim;
+
+    memcpy(out, cache_of(relation, relation->kept->values, layer, kv_head(relation, head)) + k * d,
+           d * sizeof *out);
+}
+
 struct placing {
     struct attune_context *ctx;
     const struct relation *rel;
@@ -256,6 +287,21 @@ void attend_weights(const struct attune_context *ctx, const struct relation *rel
         }
         ctx->kernel->softmax(row, n, scale, slope);
     }
+}
+
+void attend_terms(const struct attune_context *ctx, const struct relation *relation, int layer,
+                  int head, size_t q, size_t k, float *scale, float *added, float *sloped)
+{
+    const struct recipe *r = ctx->recipe;
+    const struct side *from = relation->from, *to = relation->to;
+    bool relative = from == to && matrix_there(&from->stack->relative);
+
+    *scale = from->stack->attention_scale / (r->scale_by_layer ? (float)(layer + 1) : 1.0f);
+    *added = relative
+                 ? from->relative[(size_t)head * 2 * from->capacity + from->capacity - 1 + k - q]
+                 : 0;
+    *sloped =
+        from == to ? from->slopes[head] * ((float)k - (float)(attend_keys(relation, q) - 1)) : 0;
 }
 
 struct attending {

@@ -26,6 +26,17 @@ void attend_place(struct attune_context *ctx, const struct relation *relation,
 void attend_weights(const struct attune_context *ctx, const struct relation *relation, int layer,
                     int head, size_t q0, size_t rows, float *out, size_t ld);
 
+/* What is kept of one token of a head, into out [D]: the query, and the key that it meets, as their
+ * product is taken; the value. */
+void attend_query(const struct attune_context *ctx, const struct relation *relation, int layer,
+                  int head, size_t q, float *out);
+void attend_key(const struct relation *relation, int layer, int head, size_t k, float *out);
+void attend_value(const struct relation *relation, int layer, int head, size_t k, float *out);
+/* What stands beside the product of a pair: weight = softmax of (q . k + *added) * *scale + slope *
+ * distance; *added is all that is added before the scale, *sloped what is added after it. */
+void attend_terms(const struct attune_context *ctx, const struct relation *relation, int layer,
+                  int head, size_t q, size_t k, float *scale, float *added, float *sloped);
+
 /* ctx->heads [count, H*D] = what the heads say to queries q0 .. q0+count-1. */
 void attend(struct attune_context *ctx, const struct relation *relation, int layer, size_t q0,
             size_t count);

@@ -48,6 +48,7 @@ struct attune_context {
     enum attune_activations activations; /* never AUTO */
     char engine[160];
     struct ablation *ablation; /* what is silenced (ablate.h), or NULL */
+    uint64_t edition;          /* grows with every evaluation: what was computed before is old */
     struct attune_context_stats stats;
 
     void *arena;

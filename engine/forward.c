@@ -312,6 +312,7 @@ int forward(struct attune_context *ctx, struct side *side, size_t count,
     const struct stack *stack = side->stack;
     float *final = side->final + side->n * (size_t)ctx->recipe->d_model;
 
+    ctx->edition++;
     attend_prepare(ctx, side, side->n + count);
     embed(ctx, side, count);
     for (int l = 0; l < stack->n_layers; l++) {

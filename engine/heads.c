@@ -339,15 +339,17 @@ static int walk_rows(struct walk *walk, struct attune_context *ctx,
     const struct attune_head_window *v = walk->window;
     size_t q = walk->head ? 0 : v->q0, end = walk->head ? walk->shape.n_queries : v->q1;
     size_t at_once = walk->nk <= FEW_KEYS ? FEW_ROWS : ROWS_AT_ONCE;
-    int status = ATTUNE_OK;
+    int status = v->mix ? attune_mix_prepare(v->mix, q, end, progress, err) : ATTUNE_OK;
 
     for (size_t n; q < end && status == ATTUNE_OK; q += n) {
         n = end - q < at_once ? end - q : at_once;
         if (progress && atomic_load(&progress->cancel)) {
             return attune_error_set(err, ATTUNE_CANCELLED, 0, "cancelled");
         }
-        status = attune_attention_slice(ctx, v->kind, v->layer, v->head, q, n, walk->k0, walk->nk,
-                                        walk->weights, err);
+        status = v->mix ? attune_mix_slice(v->mix, q, n, walk->k0, walk->nk, walk->weights,
+                                           progress, err)
+                        : attune_attention_slice(ctx, v->kind, v->layer, v->head, q, n, walk->k0,
+                                                 walk->nk, walk->weights, err);
         for (size_t i = 0; i < n && status == ATTUNE_OK; i++) {
             const float *w = walk->weights + i * walk->nk;
 

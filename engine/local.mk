@@ -111,6 +111,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/late.h \
 	%D%/mapping.c \
 	%D%/mapping.h \
+	%D%/mix.c \
 	%D%/model.c \
 	%D%/model.h \
 	%D%/new_file.c \

@@ -30,6 +30,7 @@ check_PROGRAMS += \
 	%D%/tui/cmd_attention_test \
 	%D%/tui/cmd_bench_test \
 	%D%/engine/ablate_test \
+	%D%/engine/mix_test \
 	%D%/engine/shift_test \
 	%D%/engine/activations_test \
 	%D%/engine/attention_test \
@@ -158,6 +159,7 @@ made_rows_sources = %D%/engine/made_rows.c %D%/engine/made_rows.h
 %C%_engine_kernel_test_SOURCES = %D%/engine/kernel_test.c $(made_rows_sources)
 
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
+%C%_engine_mix_test_SOURCES = %D%/engine/mix_test.c $(golden_sources)
 %C%_engine_ablate_test_SOURCES = %D%/engine/ablate_test.c $(golden_sources)
 %C%_engine_activations_test_SOURCES = %D%/engine/activations_test.c $(golden_sources)
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)

@@ -191,6 +191,7 @@ struct attention_map attention_layout(const struct workbench *b, const struct at
     r->layer = look->layer;
     r->head = look->head;
     r->hide_sinks = look->hide_sinks;
+    r->mix = look->mix;
     r->cursor = row;
     if (nq == 0 || nk == 0 || m.area.rows < 1 || m.area.cols < 1) {
         return m;
@@ -248,21 +249,50 @@ static const char *axes_text(const struct attention_look *look, int room)
     return room >= 25 ? ", rows query, columns key" : room >= 17 ? ", row q, column k" : "";
 }
 
+void attention_mix_title(const struct workbench *b, const struct attention_look *look, char *out,
+                         size_t capacity)
+{
+    const struct attune_mix_options options = {.kind = look->kind,
+                                               .way = look->mix.way,
+                                               .layer = look->mix.whole ? -1 : look->layer,
+                                               .head = look->head,
+                                               .heads = look->mix.heads};
+
+    attune_mix_title(out, capacity, &options, bench_layers(b, look->kind));
+}
+
+/* "layer 2 of 0-5, head 1 of 0-7", or what is mixed. Returns the columns used. */
+static int draw_subject(const struct attention_picture *p, int y)
+{
+    struct canvas *c = p->canvas;
+    const struct attention_look *look = p->look;
+    struct rect r = p->inside;
+    struct style dim = style_of(c, ROLE_DIM), value = style_of(c, ROLE_VALUE);
+    int layers = bench_layers(p->bench, look->kind), heads = bench_heads(p->bench), x;
+    bool narrow = r.cols < 48;
+    char title[160];
+
+    if (look->mix.way != ATTUNE_MIX_HEAD) {
+        attention_mix_title(p->bench, look, title, sizeof title);
+        return view_clip(c, r, y, 0, value, title);
+    }
+    x = canvas_print(c, r, y, 0, dim, "layer ");
+    x += canvas_print(c, r, y, x, value, "%d", look->layer);
+    x += canvas_print(c, r, y, x, dim, narrow ? "/%d head " : " of 0-%d, head ", layers - 1);
+    x += canvas_print(c, r, y, x, value, "%d", look->head);
+    return x + canvas_print(c, r, y, x, dim, narrow ? "/%d" : " of 0-%d", heads - 1);
+}
+
 static void draw_heading(const struct attention_picture *p, int y)
 {
     static const char *const pairs[PAIR_COUNT] = {"", "A to A", "A to B", "B to A", "B to B"};
     struct canvas *c = p->canvas;
     const struct attention_look *look = p->look;
     struct rect r = p->inside;
-    struct style dim = style_of(c, ROLE_DIM), value = style_of(c, ROLE_VALUE);
-    int layers = bench_layers(p->bench, look->kind), heads = bench_heads(p->bench);
-    bool narrow = r.cols < 48, cross = look->kind == ATTUNE_STACK_CROSS;
-    int x = canvas_print(c, r, y, 0, dim, "layer ");
+    struct style dim = style_of(c, ROLE_DIM);
+    bool cross = look->kind == ATTUNE_STACK_CROSS;
+    int x = draw_subject(p, y);
 
-    x += canvas_print(c, r, y, x, value, "%d", look->layer);
-    x += canvas_print(c, r, y, x, dim, narrow ? "/%d head " : " of 0-%d, head ", layers - 1);
-    x += canvas_print(c, r, y, x, value, "%d", look->head);
-    x += canvas_print(c, r, y, x, dim, narrow ? "/%d" : " of 0-%d", heads - 1);
     if (look->pair != PAIR_ALL && attention_has_pair(p->bench, look->kind)) {
         x += canvas_print(c, r, y, x, style_of(c, ROLE_WARN), ", %s", pairs[look->pair]);
     }

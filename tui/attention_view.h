@@ -27,11 +27,12 @@ struct attention_look { /* what the person chose */
     enum attention_mode mode;
     enum attention_scale scale;
     enum attention_pair pair;
-    int ramp;              /* steps from the setting */
-    bool hide_sinks;       /* the first token and special ones often take most of the weight */
-    int zoom;              /* each step halves what is in sight */
-    size_t key;            /* cursor column; its row is the bench's token cursor */
-    size_t q_from, k_from; /* where the window was; it moves no more than the cursor needs */
+    int ramp;                 /* steps from the setting */
+    struct attention_mix mix; /* several heads in place of one */
+    bool hide_sinks;          /* the first token and special ones often take most of the weight */
+    int zoom;                 /* each step halves what is in sight */
+    size_t key;               /* cursor column; its row is the bench's token cursor */
+    size_t q_from, k_from;    /* where the window was; it moves no more than the cursor needs */
 };
 
 struct attention_map { /* where things are drawn, and what has to be asked for */
@@ -80,6 +81,9 @@ struct attention_picture {
     size_t row; /* of the cursor */
     bool focused;
 };
+/* "mean of the heads of layer 2": what the map is of where it is not one head. */
+void attention_mix_title(const struct workbench *b, const struct attention_look *look, char *out,
+                         size_t capacity);
 void attention_draw_map(const struct attention_picture *p);
 void attention_draw_text(const struct attention_picture *p, const float *values, size_t n);
 void attention_draw_lines(const struct attention_picture *p);

@@ -16,6 +16,10 @@ static const struct cli_option options[] = {
     {"head", 0, "H", "head, from 0 (0)"},
     {"kind", 0, "NAME", "self, encoder, decoder or cross (self)"},
     {"all", 0, NULL, "all layers and heads, with -o"},
+    {"mix", 0, "WAY",
+     "heads over each other: mean, max or rollout, of --layer or of the whole model; norm: one "
+     "head, weights times the length of their values"},
+    {"heads", 0, "0.1:0.5,2.3", "a sum of these heads, each times its number"},
     {"scores", 0, NULL, "what every head does: its pattern and its scores"},
     {"sort", 0, "SCORE", "with --scores: the greatest first; entropy, distance, first, ..."},
     {"scale", 0, "NAME", "of pictures: linear, log, rank or row (linear)"},
@@ -176,6 +180,32 @@ static int list_scores(struct cli *cli, struct map *m, struct attune_error *err)
 
 /* ---- the verb ---- */
 
+/* ATTUNE_MIX_COUNT: there is no such way. */
+static enum attune_mix_way mix_way(struct cli *cli)
+{
+    const char *name = cli_value(cli, "mix");
+    int way = 0;
+
+    while (name && way < ATTUNE_MIX_COUNT &&
+           strcmp(name, attune_mix_way_text((enum attune_mix_way)way)) != 0) {
+        way++;
+    }
+    return cli_has(cli, "heads") && !name ? ATTUNE_MIX_SUM : (enum attune_mix_way)way;
+}
+
+static int open_mix(struct cli *cli, struct map *m, struct attune_error *err)
+{
+    const struct attune_mix_options wanted = {
+        .kind = m->kind,
+        .way = mix_way(cli),
+        .layer = cli_has(cli, "layer") || mix_way(cli) == ATTUNE_MIX_NORM ? m->layer : -1,
+        .head = m->head,
+        .heads = cli_value(cli, "heads")};
+
+    return wanted.way == ATTUNE_MIX_HEAD ? ATTUNE_OK
+                                          : attune_mix_new(&m->mix, m->ctx, &wanted, err);
+}
+
 static int check_usage(struct cli *cli, long *layer, long *head)
 {
     if (cli_long(cli, "layer", 0, INT_MAX, layer) || cli_long(cli, "head", 0, INT_MAX, head)) {
@@ -183,6 +213,19 @@ static int check_usage(struct cli *cli, long *layer, long *head)
     }
     if (cli_has(cli, "all") && !cli_value(cli, "output")) {
         return cli_wrong(cli, "attention: --all wants -o FILE (.png, .svg, .pdf, .npy, ...)");
+    }
+    if (mix_way(cli) == ATTUNE_MIX_COUNT) {
+        return cli_wrong(cli, "attention: --mix %s: there are mean, max, rollout, sum and norm",
+                         cli_value(cli, "mix"));
+    }
+    if ((mix_way(cli) == ATTUNE_MIX_SUM) != cli_has(cli, "heads")) {
+        return cli_wrong(cli,
+                         "attention: a sum wants --heads LIST, such as 0.1:0.5,2.3, and no other "
+                         "--mix does");
+    }
+    if (mix_way(cli) != ATTUNE_MIX_HEAD && (cli_has(cli, "all") || cli_has(cli, "scores"))) {
+        return cli_wrong(cli, "attention: --all and --scores are of single heads: they do not go "
+                              "with --mix");
     }
     if (sort_score(cli) < 0) {
         return cli_wrong(cli, "attention: --sort %s: there is no such score",
@@ -227,6 +270,9 @@ static int run(struct cli *cli)
     if (status == ATTUNE_OK) {
         m.layer = (int)layer;
         m.head = (int)head;
+        status = open_mix(cli, &m, &err);
+    }
+    if (status == ATTUNE_OK) {
         status = answer(cli, &m, &err);
     }
     if (status != ATTUNE_OK) {

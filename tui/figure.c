@@ -174,10 +174,11 @@ static void draw_numbers(cairo_t *cr, const struct plot *p)
             continue;
         }
         v = shades_at(&p->shades, w, shades_row_most(row, p->cols, p->m->k0 == 0));
-        snprintf(text, sizeof text, "%.2f", (double)w);
+        snprintf(text, sizeof text, fabsf(w) < 9.95f ? fabsf(w) < 0.995f ? "%.2f" : "%.1f" : "%.0f",
+                 (double)w);
         set_grey(cr, v > 0.55f ? 1 : v < 0.03f ? 0.6 : 0.15);
         put_text(cr, p->x + (i % p->cols + 0.5) * p->cell, p->y + (i / p->cols + 0.63) * p->cell,
-                 0.5, w >= 0.995f ? "1.0" : text + 1);
+                 0.5, w >= 0 && w < 0.995f ? text + 1 : text);
     }
 }
 

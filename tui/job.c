@@ -66,6 +66,8 @@ static void do_load(struct worker *w, struct job *job)
         say_error(w, &err);
         return;
     }
+    attune_mix_free(w->mix);
+    w->mix = NULL;
     attune_context_free(w->ctx);
     attune_context_free(w->deep);
     w->deep = NULL;

@@ -58,8 +58,16 @@ static bool clamp_request(struct attention_request *r, const struct attune_atten
 static int fill_cells(struct worker *w, struct attention_view *view, struct attune_error *err)
 {
     const struct attention_request *r = &view->request;
-    const struct attune_head_window window = {r->kind, r->layer, r->head, r->q0,  r->q1,
-                                              r->k0,   r->k1,    r->rows, r->cols};
+    const struct attune_head_window window = {.kind = r->kind,
+                                              .layer = r->layer,
+                                              .head = r->head,
+                                              .q0 = r->q0,
+                                              .q1 = r->q1,
+                                              .k0 = r->k0,
+                                              .k1 = r->k1,
+                                              .rows = r->rows,
+                                              .cols = r->cols,
+                                              .mix = w->mix};
     struct attune_head_text text = {0};
     uint8_t *sinks = NULL;
     int status;
@@ -79,23 +87,65 @@ static int fill_cells(struct worker *w, struct attention_view *view, struct attu
         attune_head_sinks(sinks, attune_model_tokenizer(w->model), keys, n);
         text.left_out = sinks;
     }
-    status = attune_head_read(NULL, view->cells, w->ctx, &window, &text, NULL, err);
+    status = attune_head_read(NULL, view->cells, w->ctx, &window, &text,
+                              w->mix ? &w->progress : NULL, err);
     free(sinks);
     return status;
+}
+
+/* What the request asks for as a mixture; one head as it is needs none. */
+static struct attune_mix_options mix_options(const struct attention_request *r)
+{
+    return (struct attune_mix_options){.kind = r->kind,
+                                       .way = r->mix.way,
+                                       .layer = r->mix.whole ? -1 : r->layer,
+                                       .head = r->head,
+                                       .heads = r->mix.heads};
+}
+
+static bool same_mix(const struct attune_mix_options *a, const struct attune_mix_options *b)
+{
+    bool one = b->way == ATTUNE_MIX_NORM;
+
+    return a->kind == b->kind && a->way == b->way &&
+           (b->way == ATTUNE_MIX_SUM ? strcmp(a->heads, b->heads) == 0 : a->layer == b->layer) &&
+           (!one || a->head == b->head);
+}
+
+/* The worker keeps the last mixture: a rollout's rows serve the cursor that moves over them. */
+static int use_mix(struct worker *w, const struct attention_request *r, struct attune_error *err)
+{
+    const struct attune_mix_options options = mix_options(r);
+
+    if (w->mix &&
+        (options.way == ATTUNE_MIX_HEAD || !same_mix(attune_mix_options_of(w->mix), &options))) {
+        attune_mix_free(w->mix);
+        w->mix = NULL;
+    }
+    return w->mix || options.way == ATTUNE_MIX_HEAD
+               ? ATTUNE_OK
+               : attune_mix_new(&w->mix, w->ctx, &options, err);
 }
 
 static int fill_view(struct worker *w, struct attention_view *view, struct attune_error *err)
 {
     const struct attention_request *r = &view->request;
-    int status;
+    int status = use_mix(w, r, err);
 
     view->row = calloc(view->n_keys, sizeof *view->row);
     if (!view->row) {
         return no_memory(err);
     }
-    status = attune_attention_slice(w->ctx, r->kind, r->layer, r->head, r->cursor, 1, 0,
-                                    view->n_keys, view->row, err);
-    return status == ATTUNE_OK && r->rows > 0 ? fill_cells(w, view, err) : status;
+    if (status == ATTUNE_OK && r->rows > 0) {
+        status = fill_cells(w, view, err); /* first: of a mixture its rows are prepared together */
+    }
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    return w->mix ? attune_mix_slice(w->mix, r->cursor, 1, 0, view->n_keys, view->row, &w->progress,
+                                     err)
+                  : attune_attention_slice(w->ctx, r->kind, r->layer, r->head, r->cursor, 1, 0,
+                                           view->n_keys, view->row, err);
 }
 
 void job_attention(struct worker *w, struct job *job)
@@ -148,8 +198,8 @@ static int fill_heads(struct worker *w, struct heads_view *view,
            now_ms() - start < told_every_ms) {
         int i = (int)(view->first + view->n);
         const struct attune_head_window window = {
-            view->kind, i / view->n_heads, i % view->n_heads, 0,         view->n_queries,
-            0,          view->n_keys,      view->rows,        view->cols};
+            view->kind, i / view->n_heads, i % view->n_heads, 0,          view->n_queries,
+            0,          view->n_keys,      view->rows,        view->cols, NULL};
 
         status = worker_has_waiting(w)
                      ? attune_error_set(err, ATTUNE_CANCELLED, 0, "something else comes first")
@@ -263,12 +313,19 @@ void job_write(struct worker *w, struct job *job)
         m.scale = (enum attention_scale)job->file.scale;
         m.ramp = (enum ramp)job->file.ramp;
         m.progress = &w->progress;
+        if (r->mix.way != ATTUNE_MIX_HEAD && !job->file.all) {
+            const struct attune_mix_options options = mix_options(r);
+
+            status = attune_mix_new(&m.mix, w->ctx, &options, &err);
+        }
         if (r->q0 < r->q1 && r->q1 <= shape.n_queries && r->k0 < r->k1 && r->k1 <= shape.n_keys) {
             m.q0 = r->q0;
             m.q1 = r->q1;
             m.k0 = r->k0;
             m.k1 = r->k1;
         }
+    }
+    if (status == ATTUNE_OK) {
         status = map_write(&m, job->file.path, job->file.all, &err);
     }
     if (status == ATTUNE_OK) {

@@ -117,6 +117,11 @@ void map_title(const struct map *m, bool all, char *out, size_t capacity)
     if (all) {
         snprintf(out, capacity, "%s, %d layers x %d heads, %s", m->model, m->shape.n_layers,
                  m->shape.n_heads, kinds[m->kind]);
+    } else if (m->mix) {
+        char mix[160];
+
+        attune_mix_title(mix, sizeof mix, attune_mix_options_of(m->mix), m->shape.n_layers);
+        snprintf(out, capacity, "%s, %s, %s", m->model, mix, kinds[m->kind]);
     } else {
         snprintf(out, capacity, "%s, layer %d of 0-%d, head %d of 0-%d, %s", m->model, m->layer,
                  m->shape.n_layers - 1, m->head, m->shape.n_heads - 1, kinds[m->kind]);
@@ -173,9 +178,20 @@ void map_done(struct map *m)
 {
     map_axis_done(&m->queries);
     map_axis_done(&m->keys);
+    attune_mix_free(m->mix);
     free(m->left_out);
     free(m->block.rows);
     *m = (struct map){0};
+}
+
+/* The block's rows of a mixture; all of the window are prepared at once. */
+static int mix_rows(struct map *m, struct attune_error *err)
+{
+    int status = attune_mix_prepare(m->mix, m->q0, m->q1, m->progress, err);
+
+    return status == ATTUNE_OK ? attune_mix_slice(m->mix, m->block.q, m->block.n, m->k0,
+                                                  m->k1 - m->k0, m->block.rows, m->progress, err)
+                               : status;
 }
 
 int map_row(struct map *m, int layer, int head, size_t q, const float **row,
@@ -198,8 +214,9 @@ int map_row(struct map *m, int layer, int head, size_t q, const float **row,
         b->layer = -1;
         b->q = q;
         b->n = m->q1 - q < ROWS_AT_ONCE ? m->q1 - q : ROWS_AT_ONCE;
-        status =
-            attune_attention_slice(m->ctx, m->kind, layer, head, q, b->n, m->k0, nk, b->rows, err);
+        status = m->mix ? mix_rows(m, err)
+                        : attune_attention_slice(m->ctx, m->kind, layer, head, q, b->n, m->k0, nk,
+                                                 b->rows, err);
         if (status != ATTUNE_OK) {
             return status;
         }
@@ -229,7 +246,8 @@ int map_pool(struct map *m, int layer, int head, int most, float **cells, int *r
                                    .q0 = m->q0,
                                    .q1 = m->q1,
                                    .k0 = m->k0,
-                                   .k1 = m->k1};
+                                   .k1 = m->k1,
+                                   .mix = m->mix};
     int status;
 
     w.rows = *rows = least(m->q1 - m->q0, most);

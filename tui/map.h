@@ -28,7 +28,8 @@ struct map {
     struct attune_context *ctx;
     const char *model;
     enum attune_stack kind;
-    int layer, head; /* from 0 */
+    int layer, head;        /* from 0 */
+    struct attune_mix *mix; /* in their place, of the same kind; freed by map_done; or NULL */
     struct attune_attention_shape shape;
     struct map_axis queries, keys; /* all of them, whatever the window */
     size_t q0, q1, k0, k1;         /* the window that is written */

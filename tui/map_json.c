@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -32,8 +33,23 @@ static int write(struct map *m, FILE *f, struct attune_error *err)
 {
     int status = ATTUNE_OK;
 
-    fprintf(f, "{\"kind\":\"%s\",\"layer\":%d,\"head\":%d,", attune_stack_text(m->kind), m->layer,
-            m->head);
+    if (m->mix) {
+        const struct attune_mix_options *o = attune_mix_options_of(m->mix);
+
+        fprintf(f, "{\"kind\":\"%s\",\"mix\":\"%s\",", attune_stack_text(m->kind),
+                attune_mix_way_text(o->way));
+        fprintf(f, o->way == ATTUNE_MIX_SUM || o->layer < 0 ? "\"layer\":null," : "\"layer\":%d,",
+                o->layer);
+        fprintf(f, o->way == ATTUNE_MIX_NORM ? "\"head\":%d," : "\"head\":null,", o->head);
+        if (o->way == ATTUNE_MIX_SUM) {
+            fputs("\"heads\":", f);
+            put_text(f, o->heads, strlen(o->heads));
+            fputc(',', f);
+        }
+    } else {
+        fprintf(f, "{\"kind\":\"%s\",\"layer\":%d,\"head\":%d,", attune_stack_text(m->kind),
+                m->layer, m->head);
+    }
     if (m->q0 > 0 || m->k0 > 0) {
         fprintf(f, "\"first_row\":%zu,\"first_col\":%zu,", m->q0, m->k0);
     }

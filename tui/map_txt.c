@@ -23,7 +23,8 @@ static int write(struct map *m, FILE *f, struct attune_error *err)
     int status = ATTUNE_OK;
 
     map_title(m, false, title, sizeof title);
-    fprintf(f, "%s\na row a query, a column a key; '%s' from 0 to 1\n", title, ramp);
+    fprintf(f, "%s\na row a query, a column a key; '%s' from 0 to 1%s\n", title, ramp,
+            m->mix ? " or more" : "");
     for (size_t q = m->q0; q < m->q1 && status == ATTUNE_OK; q++) {
         size_t nk = m->k1 - m->k0, top = 0;
         const float *row;

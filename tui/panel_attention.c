@@ -157,9 +157,13 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     bool waits = is_ready(b) && s->has_asked && !is_answer(s, b);
 
     if (is_ready(b)) {
-        snprintf(out, capacity, "Attention \u00b7 %s%slayer %d head %d%s",
+        char what[40];
+
+        snprintf(what, sizeof what, "layer %d head %d", b->layer, b->head);
+        snprintf(out, capacity, "Attention \u00b7 %s%s%s%s",
                  b->kind == ATTUNE_STACK_SELF ? "" : attune_stack_text(b->kind),
-                 b->kind == ATTUNE_STACK_SELF ? "" : " ", b->layer, b->head,
+                 b->kind == ATTUNE_STACK_SELF ? "" : " ",
+                 s->look.mix.way == ATTUNE_MIX_HEAD ? what : attune_mix_way_text(s->look.mix.way),
                  waits ? " \u00b7 \u2026" : "");
     } else {
         snprintf(out, capacity, "Attention");
@@ -339,6 +343,52 @@ static bool next_pair(struct panel *panel)
     return changed(panel);
 }
 
+/* mix [head|mean|max|rollout|norm|HEADS] [layer]: without a word the next of those a key steps
+ * through. */
+static bool set_mix(struct panel *panel, const char *arg)
+{
+    static const struct {
+        enum attune_mix_way way;
+        bool whole;
+    } steps[] = {{ATTUNE_MIX_HEAD, false},  {ATTUNE_MIX_NORM, false}, {ATTUNE_MIX_MEAN, false},
+                 {ATTUNE_MIX_MAX, false},   {ATTUNE_MIX_MEAN, true},  {ATTUNE_MIX_MAX, true},
+                 {ATTUNE_MIX_ROLLOUT, true}};
+    struct attention_state *s = panel->state;
+    struct attention_mix *mix = &s->look.mix;
+    size_t n = arg ? strcspn(arg, " ") : 0, i = 0, count = sizeof steps / sizeof *steps;
+    int way = 0;
+
+    if (n == 0) {
+        while (i < count && (steps[i].way != mix->way || steps[i].whole != mix->whole)) {
+            i++;
+        }
+        i = i < count ? (i + 1) % count : 0;
+        if (steps[i].way == ATTUNE_MIX_ROLLOUT && panel->bench->kind == ATTUNE_STACK_CROSS) {
+            i = 0; /* it follows one text */
+        }
+        *mix = (struct attention_mix){.way = steps[i].way, .whole = steps[i].whole};
+        return changed(panel);
+    }
+    while (way < ATTUNE_MIX_COUNT &&
+           (strlen(attune_mix_way_text((enum attune_mix_way)way)) != n ||
+            strncmp(arg, attune_mix_way_text((enum attune_mix_way)way), n) != 0)) {
+        way++;
+    }
+    if (way == ATTUNE_MIX_COUNT && (arg[0] == '*' || (arg[0] >= '0' && arg[0] <= '9')) &&
+        n < sizeof mix->heads) {
+        *mix = (struct attention_mix){.way = ATTUNE_MIX_SUM, .whole = true};
+        memcpy(mix->heads, arg, n);
+    } else if (way == ATTUNE_MIX_COUNT || way == ATTUNE_MIX_SUM) {
+        bench_say(panel->bench, true,
+                  "mix: head, mean, max, rollout, norm, or heads such as 0.1:0.5,2.3");
+    } else {
+        *mix = (struct attention_mix){.way = (enum attune_mix_way)way,
+                                      .whole = strcmp(arg + n, " layer") != 0 &&
+                                               way != ATTUNE_MIX_HEAD && way != ATTUNE_MIX_NORM};
+    }
+    return changed(panel);
+}
+
 /* What is on screen; of the text and the lines the whole map. */
 static bool write_file(struct panel *panel, const char *arg)
 {
@@ -397,6 +447,9 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     }
     if (strcmp(name, "pair") == 0) {
         return next_pair(panel);
+    }
+    if (strcmp(name, "mix") == 0) {
+        return set_mix(panel, arg);
     }
     if (strcmp(name, "write") == 0) {
         return write_file(panel, arg);

@@ -90,8 +90,11 @@ float shades_at(const struct shades *s, float v, float row_most)
 {
     double most = s->scale == SCALE_ROW ? row_most : s->most;
 
-    if (isnan(v) || most <= 0) {
+    if (isnan(v)) {
         return v;
+    }
+    if (most <= 0 || v < 0) { /* of a weighted sum */
+        return 0;
     }
     if (s->scale == SCALE_RANK && s->sorted && s->n > 0) {
         return rank_of(s, v);

@@ -243,7 +243,8 @@ bool bench_same_window(const struct attention_request *a, const struct attention
 {
     return a->kind == b->kind && a->layer == b->layer && a->head == b->head && a->q0 == b->q0 &&
            a->q1 == b->q1 && a->k0 == b->k0 && a->k1 == b->k1 && a->rows == b->rows &&
-           a->cols == b->cols && a->hide_sinks == b->hide_sinks;
+           a->cols == b->cols && a->hide_sinks == b->hide_sinks && a->mix.way == b->mix.way &&
+           a->mix.whole == b->mix.whole && strcmp(a->mix.heads, b->mix.heads) == 0;
 }
 
 void bench_request_heads(struct workbench *b, enum attune_stack kind, size_t first)

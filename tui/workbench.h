@@ -18,6 +18,11 @@ struct worker;
 /* A pooled window on one head's map, as the attention panel wants to draw it: queries q0 .. q1-1
  * over `rows` cells, keys k0 .. k1-1 over `cols` cells; a cell shows the largest weight it covers.
  */
+struct attention_mix {       /* several heads as one map (attune/mix.h) */
+    enum attune_mix_way way; /* HEAD: one head as it is */
+    bool whole;              /* over all layers, else over the request's, or up to it */
+    char heads[120];         /* of a sum */
+};
 struct attention_request {  /* places count from the first token of their side (bench_side) */
     enum attune_stack kind; /* SELF but for the three of an encoder-decoder */
     int layer, head;
@@ -25,6 +30,7 @@ struct attention_request {  /* places count from the first token of their side (
     int rows, cols;  /* 0, 0: the cursor's row alone, for a window that is there already */
     size_t cursor;   /* the query whose whole row is wanted as well */
     bool hide_sinks; /* the first key and special ones are in no cell */
+    struct attention_mix mix;
 };
 struct attention_view { /* the answer; plain data */
     struct attention_request request;

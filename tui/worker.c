@@ -262,6 +262,7 @@ static void *work(void *arg)
         w->running = false;
     }
     pthread_mutex_unlock(&w->lock);
+    attune_mix_free(w->mix);
     attune_context_free(w->ctx);
     attune_context_free(w->deep);
     attune_store_close(w->store);

@@ -147,6 +147,7 @@ struct worker {
     struct attune_model *model; /* borrowed from the workbench once it was sent there */
     struct attune_context *ctx;
     struct attune_context *deep; /* keeps what leaves every layer; made when it is first asked for */
+    struct attune_mix *mix; /* of ctx: the one that was looked at last, or NULL */
     struct attune_store *store;
 };
 

@@ -13,6 +13,7 @@
 #include <attune/context.h>
 #include <attune/ablate.h>
 #include <attune/attention.h>
+#include <attune/mix.h>
 #include <attune/heads.h>
 #include <attune/dist.h>
 #include <attune/shift.h>

@@ -5,7 +5,7 @@
 #ifndef ATTUNE_HEADS_H
 #define ATTUNE_HEADS_H
 
-#include <attune/attention.h>
+#include <attune/mix.h>
 
 /* SCORE(NAME, name, unit, help): a mean over queries. Shares are of a row's weight, 0 to 1; NaN where the
  * text has no query that could tell (no token comes twice, ...) or the two sides are different texts.
@@ -102,7 +102,8 @@ struct attune_head_window {
     enum attune_stack kind;
     int layer, head;
     size_t q0, q1, k0, k1;
-    int rows, cols; /* at most as many as tokens */
+    int rows, cols;         /* at most as many as tokens */
+    struct attune_mix *mix; /* in place of layer and head, of the same kind; or NULL */
 };
 
 /* The window into cells [rows, cols], or the scores of the whole map into head, or both in one pass;

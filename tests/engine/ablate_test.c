@@ -204,11 +204,11 @@ static void other_stacks(void **state)
 {
     static const struct {
         const char *name, *set;
-    } cases[] = {{"hf/bert", "0.0:mean,1.mlp"},
-                 {"hf/bert", "1"},
-                 {"hf/t5", "encoder.0.0,cross.1.*:mean"},
-                 {"hf/t5", "encoder.1:mean,0.cross"},
-                 {"hf/bart", "decoder.0.1:mean"}};
+    } cases[] = {{"hf/roberta-mlm", "0.0:mean,1.mlp"},
+                 {"hf/roberta-mlm", "1"},
+                 {"hf/t5-gated-untied", "encoder.0.0,cross.1.*:mean"},
+                 {"hf/t5-gated-untied", "encoder.1:mean,0.cross"},
+                 {"hf/bart-scaled-uneven", "decoder.0.1:mean"}};
     int seen = 0;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

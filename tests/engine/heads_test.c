@@ -254,7 +254,8 @@ static void windows_of_every_kind_meet_the_references(void **state)
                                                      0,
                                                      shape.n_keys,
                                                      (int)shape.n_queries,
-                                                     (int)shape.n_keys};
+                                                     (int)shape.n_keys,
+                                                     NULL};
                 const float *expected = (const float *)t->data + (size_t)i * map;
 
                 assert_int_equal(attune_head_read(NULL, cells, ctx, &w, NULL, NULL, NULL),

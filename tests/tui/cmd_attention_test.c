@@ -396,6 +396,53 @@ static void formats_are_whole(void **state)
     assert_null(map_format(map_formats()));
 }
 
+/* A sum of two heads is their sum; what a mixture is of stands beside the weights. */
+static void mixtures(void **state)
+{
+    static const char *const wrong[][3] = {{"--mix", "sum", "a sum wants --heads"},
+                                           {"--mix", "median", "there are mean"}};
+    struct attune_attention_shape shape;
+    float *maps = all_maps(&shape);
+    struct verb_result r;
+    char path[128], *bytes;
+    size_t len;
+
+    CALL(&r, MODEL, IDS, "--heads", "0.1:0.5,1.2:2", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    assert_string_equal(verb_text(r.json, "mix"), "sum");
+    assert_string_equal(verb_text(r.json, "heads"), "0.1:0.5,1.2:2");
+    for (size_t i = 0; i < T * T; i++) {
+        double want = 0.5 * (double)maps[1 * T * T + i] +
+                      2 * (double)maps[(size_t)(shape.n_heads + 2) * T * T + i],
+               got = json_number_value(
+                   json_array_get(json_array_get(verb_list(r.json, "weights"), i / T), i % T));
+
+        assert_true(fabs(want - got) < 1e-6);
+    }
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--mix", "rollout", "--layer", "0", "--json");
+    assert_true(verb_number(r.json, "layer") == 0);
+    verb_done(&r);
+    in_folder(path, "a.svg");
+    CALL(&r, MODEL, IDS, "--mix", "mean", "-o", path);
+    assert_int_equal(r.status, CLI_OK);
+    verb_done(&r);
+    bytes = read_all(path, &len);
+    assert_true(len > 1000);
+    free(bytes);
+    unlink(path);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CALL(&r, MODEL, IDS, wrong[i][0], wrong[i][1]);
+        assert_int_equal(r.status, CLI_USAGE);
+        assert_non_null(strstr(r.err, wrong[i][2]));
+        verb_done(&r);
+    }
+    CALL(&r, MODEL, IDS, "--mix", "mean", "--scores");
+    assert_int_equal(r.status, CLI_USAGE);
+    verb_done(&r);
+    free(maps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +450,7 @@ int main(void)
         cmocka_unit_test(text_holds_the_weights),
         cmocka_unit_test(scores_of_all_heads),
         cmocka_unit_test(pictures_open),
+        cmocka_unit_test(mixtures),
         cmocka_unit_test(pages_and_coloured_text),
         cmocka_unit_test(sinks_leave_pictures),
         cmocka_unit_test(what_cannot_be_written_says_why),
