@@ -373,6 +373,38 @@ int attune_dist_order(attune_token *out, const float *logits, size_t n)
     return ATTUNE_OK;
 }
 
+size_t attune_dist_nucleus(double *mass, const struct attune_dist *dist, const float *logits,
+                           const attune_token *order, size_t n, double share)
+{
+    double sum = 0;
+    size_t k = 0;
+
+    while (k < n && sum < share) {
+        double p = attune_dist_p(dist, logits[order[k]]);
+
+        if (p == 0) {
+            break; /* rounding keeps the sum below the share: nothing more can come */
+        }
+        sum += p;
+        k++;
+    }
+    if (mass) {
+        *mass = sum;
+    }
+    return k;
+}
+
+double attune_dist_tail(const struct attune_dist *dist, const float *logits,
+                        const attune_token *order, size_t n, size_t k)
+{
+    double sum = 0;
+
+    for (size_t i = n; i > k; i--) {
+        sum += attune_dist_p(dist, logits[order[i - 1]]);
+    }
+    return sum;
+}
+
 double attune_bits(double nats)
 {
     return nats * 1.4426950408889634; /* 1 / ln 2 */

@@ -2,7 +2,7 @@
  * token. */
 #include <config.h>
 
-#include "cli.h"
+#include "cli_spread.h"
 
 #include <attune/constraint.h>
 #include <attune/ablate.h>
@@ -31,6 +31,7 @@ struct probs {
     struct attune_trace trace, warm;      /* warm: temperature alone */
     attune_token *order;                  /* [n] by falling p_raw */
     size_t top;
+    size_t *found, n_found; /* [n_found] ranks of what was looked for */
 };
 
 static int read_tensor(struct probs *p, const struct attune_tensor *t, const char *path,
@@ -238,6 +239,8 @@ static json_t *candidate_json(const struct probs *p, size_t rank)
     cli_json_set_token(c, p->tk, id);
     json_object_set_new(c, "logit", cli_json_real(p->logits[id]));
     json_object_set_new(c, "p_raw", cli_json_real(attune_dist_p(&p->trace.raw, p->logits[id])));
+    json_object_set_new(c, "logp_raw",
+                        cli_json_real(attune_dist_logp(&p->trace.raw, p->logits[id])));
     if (p->before) {
         json_object_set_new(c, "logit_before", cli_json_real(p->before[id]));
         json_object_set_new(c, "p_before", cli_json_real(attune_dist_p(&p->was, p->before[id])));
@@ -247,6 +250,60 @@ static json_t *candidate_json(const struct probs *p, size_t rank)
     json_object_set_new(c, "kept", json_boolean(!by));
     json_object_set_new(c, "removed_by", by ? json_string(by) : json_null());
     return c;
+}
+
+static struct cli_spread spread_of(const struct probs *p)
+{
+    return (struct cli_spread){&p->trace.raw, p->logits, p->order, p->n};
+}
+
+/* The ranks of what --find names: ATTUNE_NOT_FOUND, or ranks [n] for as many. */
+static int find_tokens(struct cli *cli, struct probs *p, struct attune_error *err)
+{
+    struct cli_spread spread = spread_of(p);
+    size_t n = cli_count(cli, "find");
+
+    p->found = calloc(n + 1, sizeof *p->found);
+    if (!p->found) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");
+    }
+    for (; p->n_found < n; p->n_found++) {
+        const char *what = cli_value_at(cli, "find", p->n_found);
+
+        p->found[p->n_found] = cli_spread_find(&spread, p->tk, what);
+        if (p->found[p->n_found] == p->n) {
+            return attune_error_set(err, ATTUNE_NOT_FOUND, 0, "--find %.60s: no token holds it",
+                                    what);
+        }
+    }
+    return ATTUNE_OK;
+}
+
+static json_t *found_json(const struct probs *p)
+{
+    json_t *found = json_array();
+
+    for (size_t i = 0; i < p->n_found; i++) {
+        json_t *row = candidate_json(p, p->found[i]);
+        double tail = attune_dist_tail(&p->trace.raw, p->logits, p->order, p->n, p->found[i] + 1);
+
+        json_object_set_new(row, "cumulative", cli_json_real(1 - tail));
+        json_array_append_new(found, row);
+    }
+    return found;
+}
+
+static void print_found(FILE *out, const struct probs *p)
+{
+    for (size_t i = 0; i < p->n_found; i++) {
+        attune_token id = p->order[p->found[i]];
+        char token[4 * TOKEN_WIDTH + 16];
+
+        cli_show_token(token, sizeof token, p->tk, id, TOKEN_WIDTH);
+        fprintf(out, "found: %s id %ld, rank %zu of %zu, p %.6g, log p %.4f, final %.6g\n", token,
+                (long)id, p->found[i], p->n, attune_dist_p(&p->trace.raw, p->logits[id]),
+                attune_dist_logp(&p->trace.raw, p->logits[id]), (double)p->trace.p[id]);
+    }
 }
 
 static json_t *stages_json(const struct probs *p)
@@ -267,6 +324,7 @@ static json_t *stages_json(const struct probs *p)
 
 static json_t *to_json(const struct probs *p)
 {
+    struct cli_spread spread = spread_of(p);
     json_t *out = json_object(), *candidates = json_array(), *ids = json_array();
     size_t len = attune_chain_text(p->chain, NULL, 0), text_len = 0;
     char *chain = malloc(len + 1), *text = NULL;
@@ -289,7 +347,11 @@ static json_t *to_json(const struct probs *p)
         json_object_set_new(out, "chain", json_string(chain));
     }
     json_object_set_new(out, "entropy_bits", cli_json_real(attune_bits(p->trace.raw.entropy)));
+    cli_spread_json(out, &spread);
     json_object_set_new(out, "candidates", candidates);
+    if (p->n_found) {
+        json_object_set_new(out, "found", found_json(p));
+    }
     json_object_set_new(out, "kept_count", json_integer((json_int_t)p->trace.n_kept));
     json_object_set_new(out, "kept_mass", cli_json_real(p->trace.kept_mass));
     json_object_set_new(out, "kept_entropy_bits", cli_json_real(p->trace.entropy_bits));
@@ -433,6 +495,9 @@ static int run(struct cli *cli)
     if (status == ATTUNE_OK) {
         status = apply(&p, &err);
     }
+    if (status == ATTUNE_OK) {
+        status = find_tokens(cli, &p, &err);
+    }
     if (status == ATTUNE_OK && path) {
         status = write_p(&p, path, &err);
     }
@@ -441,8 +506,12 @@ static int run(struct cli *cli)
     } else if (cli->json) {
         exit_status = cli_print_json(cli, to_json(&p));
     } else {
+        struct cli_spread spread = spread_of(&p);
+
         print_table(cli->out, &p);
+        print_found(cli->out, &p);
         print_stages(cli->out, &p);
+        cli_spread_print(cli->out, &spread);
         print_shift(cli->out, &p);
     }
     attune_trace_done(&p.trace);
@@ -455,11 +524,13 @@ static int run(struct cli *cli)
     free(p.before);
     free(p.history);
     free(p.order);
+    free(p.found);
     return exit_status;
 }
 
 static const struct cli_option options[] = {
     {"top", 0, "N", "how many candidates to list (20)"},
+    {"find", 0, "ID|TEXT", "rank and probability of any token as well"},
     {"logits", 0, "FILE", "logits from a safetensors file in place of a model"},
     {"tensor", 0, "NAME", "which of its tensors; of several rows the last counts"},
     {"history", 0, "1,2,3", "the ids so far, for the penalties"},

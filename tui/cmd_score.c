@@ -24,6 +24,8 @@ struct scores {
     const struct attune_tokenizer *tk; /* or NULL */
     const attune_token *ids;           /* [n] */
     double *logprob;                   /* [n], NaN where nothing was to be said */
+    double *entropy_bits;              /* [n], and the ranks: of decoders alone */
+    size_t *rank;
     size_t n, n_scored;
     double sum; /* of logprob */
     bool pseudo;
@@ -32,9 +34,10 @@ struct scores {
 /* logprob[i] of token i given those before it, NaN for the first: nothing predicts it. Rows are
  * taken a few at a time, so that a long text with a large vocabulary does not need all its logits
  * at once. */
-static int measure(struct attune_context *ctx, const attune_token *ids, size_t n,
-                   double *logprob /* [n] */, struct attune_error *err)
+static int measure(struct scores *s, struct attune_context *ctx, struct attune_error *err)
 {
+    const attune_token *ids = s->ids;
+    size_t n = s->n;
     size_t n_vocab = (size_t)attune_model_info(attune_context_model(ctx))->n_vocab;
     size_t rows = MOST_LOGITS / n_vocab > 0 ? MOST_LOGITS / n_vocab : 1;
     float *logits;
@@ -46,7 +49,7 @@ static int measure(struct attune_context *ctx, const attune_token *ids, size_t n
         return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for %zu rows of logits",
                                 rows);
     }
-    logprob[0] = NAN;
+    s->logprob[0] = NAN;
     for (size_t first = 0; status == ATTUNE_OK && first + 1 < n; first += rows) {
         size_t count = n - 1 - first < rows ? n - 1 - first : rows;
 
@@ -56,7 +59,9 @@ static int measure(struct attune_context *ctx, const attune_token *ids, size_t n
             struct attune_dist dist;
 
             attune_dist_of(&dist, row, n_vocab);
-            logprob[first + i + 1] = attune_dist_logp(&dist, row[ids[first + i + 1]]);
+            s->logprob[first + i + 1] = attune_dist_logp(&dist, row[ids[first + i + 1]]);
+            s->entropy_bits[first + i + 1] = attune_bits(dist.entropy);
+            s->rank[first + i + 1] = attune_dist_rank(row, n_vocab, ids[first + i + 1]);
         }
     }
     free(logits);
@@ -68,7 +73,9 @@ static int allocate(struct scores *out, size_t n, struct attune_error *err)
 {
     out->n = n;
     out->logprob = calloc(n + 1, sizeof *out->logprob);
-    return out->logprob
+    out->entropy_bits = calloc(n + 1, sizeof *out->entropy_bits);
+    out->rank = calloc(n + 1, sizeof *out->rank);
+    return out->logprob && out->entropy_bits && out->rank
                ? ATTUNE_OK
                : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for %zu scores", n);
 }
@@ -134,7 +141,7 @@ static int score_forward(struct cli *cli, struct scores *out, struct cli_context
     status = allocate(out, n, err);
     out->tk = attune_model_tokenizer(source->model);
     out->ids = attune_context_tokens(source->ctx);
-    return status == ATTUNE_OK ? measure(source->ctx, out->ids, n, out->logprob, err) : status;
+    return status == ATTUNE_OK ? measure(out, source->ctx, err) : status;
 }
 
 /* Each token given all others. */
@@ -182,6 +189,12 @@ static int print_json(struct cli *cli, const struct scores *s, double nll)
 
         cli_json_set_token(token, s->tk, s->ids[i]);
         json_object_set_new(token, "logprob", cli_json_real(s->logprob[i]));
+        if (!s->pseudo && !isnan(s->logprob[i])) {
+            json_object_set_new(token, "surprisal_bits",
+                                cli_json_real(-attune_bits(s->logprob[i])));
+            json_object_set_new(token, "rank", json_integer((json_int_t)s->rank[i]));
+            json_object_set_new(token, "entropy_bits", cli_json_real(s->entropy_bits[i]));
+        }
         json_array_append_new(tokens, token);
     }
     out = json_pack("{s:o,s:I}", "tokens", tokens, "n_scored", (json_int_t)s->n_scored);
@@ -274,6 +287,8 @@ static int run(struct cli *cli)
     }
     status = status == ATTUNE_OK ? print(cli, &scores) : cli_fail(cli, &err);
     free(scores.logprob);
+    free(scores.entropy_bits);
+    free(scores.rank);
     cli_context_done(&source);
     cli_task_done(&task);
     return status;

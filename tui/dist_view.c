@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NARROW_COLUMNS = 56, WIDE_COLUMNS = 84, MOST_BAR = 48 };
+enum { NARROW_COLUMNS = 56, WIDE_COLUMNS = 76, BYTES_COLUMNS = 104, MOST_BAR = 48 };
 
 struct columns { /* where things stand in a row, decided once a draw */
     int rank_columns, token, token_columns, bar, bar_columns;
@@ -59,7 +59,7 @@ static struct columns divide(const struct dist_view *v, int cols, int rows)
                       : cols < NARROW_COLUMNS ? 9
                       : cols < WIDE_COLUMNS   ? 13
                                               : 16;
-    k.more = cols >= WIDE_COLUMNS ? cols - 25 : cols;
+    k.more = cols >= BYTES_COLUMNS ? cols - 44 : cols >= WIDE_COLUMNS ? cols - 25 : cols;
     k.final_end = k.more;
     k.raw_end = k.final_end - p_columns;
     k.bar = k.token + k.token_columns + 1;
@@ -165,6 +165,10 @@ static void draw_candidate(const struct dist_view *v, struct canvas *c, struct r
         canvas_print(c, r, y, k->more, style_of(c, ROLE_DIM), "  %7d %7.2f %7.4f", (int)id,
                      attune_dist_logp(&b->trace.raw, b->logits[id]), v->sums[rank]);
     }
+    if (r.cols >= BYTES_COLUMNS && !special) {
+        canvas_print(c, r, y, r.cols - 17, style_of(c, ROLE_DIM), "%s",
+                     view_hex(number, 18, bytes, len));
+    }
 }
 
 static void draw_column_heads(const struct dist_view *v, struct canvas *c, struct rect r, int y,
@@ -194,6 +198,9 @@ static void draw_column_heads(const struct dist_view *v, struct canvas *c, struc
     put_right(c, r, y, k->final_end, "final", s);
     if (k->more < r.cols) {
         canvas_print(c, r, y, k->more, s, "  %7s %7s %7s", "id", "log p", "sum");
+    }
+    if (r.cols >= BYTES_COLUMNS) {
+        canvas_print(c, r, y, r.cols - 17, s, "bytes");
     }
 }
 
@@ -402,6 +409,43 @@ static void draw_selected(const struct dist_view *v, struct canvas *c, struct re
     view_pair(c, r, y, x, "sum", text);
 }
 
+/* How many candidates hold a share of the mass: the sums stand in order. */
+static size_t nucleus(const struct dist_view *v, double share)
+{
+    size_t low = 0, high = v->n;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (v->sums[middle] < share) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < v->n ? low + 1 : v->n;
+}
+
+/* What the entropy means in candidates, and how long the tail is. */
+static void draw_spread(const struct dist_view *v, struct canvas *c, struct rect r, int y)
+{
+    static const double shares[] = {0.5, 0.9, 0.99};
+    char text[VIEW_NUMBER], name[VIEW_NUMBER];
+    int x;
+
+    snprintf(text, sizeof text, "%.2f", exp(v->bench->trace.raw.entropy));
+    x = view_pair(c, r, y, 0, "perplexity", text);
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        snprintf(name, sizeof name, "%s%g:", i ? "" : "nucleus ", shares[i]);
+        x += view_pair(c, r, y, x, name, view_count(text, nucleus(v, shares[i])));
+    }
+    for (size_t k = 10; k <= 100 && k < v->n; k *= 10) {
+        double tail = 1 - v->sums[k - 1];
+
+        snprintf(name, sizeof name, "%s%zu:", k == 10 ? "tail behind " : "", k);
+        x += view_pair(c, r, y, x, name, view_p(text, tail > 0 ? tail : 0));
+    }
+}
+
 /* What the knobs as they stand would draw; what stands there where that is known. */
 static void find_draw(struct attune_draw *out, const struct workbench *b)
 {
@@ -432,13 +476,13 @@ void dist_view_draw(struct dist_view *v, struct canvas *c, struct rect inside)
     struct columns k;
     struct attune_draw draw;
     int head = dist_view_head_rows(v, inside), y = 0, detail = inside.rows >= 7;
-    int fall = (int)active_stages(&v->bench->trace) + 2;
+    int fall = (int)active_stages(&v->bench->trace) + 2, spread = inside.rows >= 14;
     struct rect list;
 
-    if (v->no_waterfall || inside.rows < head + detail + fall + 5) {
+    if (v->no_waterfall || inside.rows < head + detail + spread + fall + 5) {
         fall = 0;
     }
-    list = view_rows(inside, head, inside.rows - head - detail - fall);
+    list = view_rows(inside, head, inside.rows - head - detail - spread - fall);
     v->rows = list.rows;
     v->top = view_scroll(v->top, v->selected, v->n, list.rows);
     k = divide(v, inside.cols, list.rows);
@@ -462,6 +506,9 @@ void dist_view_draw(struct dist_view *v, struct canvas *c, struct rect inside)
     }
     if (fall) {
         draw_waterfall(v, c, inside, head + list.rows);
+    }
+    if (spread) {
+        draw_spread(v, c, inside, inside.rows - 2);
     }
     if (detail) {
         draw_selected(v, c, inside, inside.rows - 1);

@@ -1,7 +1,8 @@
 /* What is computed for those who look closer.
  *
  * The walk of one token: from the context that keeps what leaves every block (job_deep.c). The
- * scores of all tokens: from the logits of every place, which the worker's context gives at any time. */
+ * scores of all tokens: from the logits of every place, which the worker's context gives at any
+ * time. */
 #include <config.h>
 
 #include "worker.h"
@@ -9,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SCORE_ROWS = 16 }; /* positions through the head at once */
 
 static int no_memory(struct attune_error *err)
 {
@@ -233,7 +236,7 @@ void job_score(struct worker *w, struct job *job)
     struct attune_error err = {0};
     struct event *event = event_new(EVENT_score);
     size_t n_vocab = w->model ? (size_t)attune_model_info(w->model)->n_vocab : 0, n = job->n;
-    float *logits = malloc((n_vocab + 1) * sizeof *logits); /* [n_vocab] */
+    float *logits = malloc((SCORE_ROWS * n_vocab + 1) * sizeof *logits); /* [SCORE_ROWS, n_vocab] */
 
     if (event) {
         event->score.scores = calloc(n + 1, sizeof *event->score.scores);
@@ -254,13 +257,15 @@ void job_score(struct worker *w, struct job *job)
         event->score.scores[0].p = NAN;
         event->score.n = 1;
     }
-    for (size_t i = 1; i < n && !worker_has_waiting(w); i++) {
-        if (attune_context_logits(w->ctx, i - 1, 1, logits, &err) != ATTUNE_OK ||
-            (size_t)job->ids[i] >= n_vocab) {
+    for (size_t i = 1, count; i < n && !worker_has_waiting(w); i += count) {
+        count = n - i < SCORE_ROWS ? n - i : SCORE_ROWS;
+        if (attune_context_logits(w->ctx, i - 1, count, logits, &err) != ATTUNE_OK) {
             break;
         }
-        event->score.scores[i] = score_of(logits, n_vocab, job->ids[i]);
-        event->score.n = i + 1;
+        for (size_t k = 0; k < count && (size_t)job->ids[i + k] < n_vocab; k++) {
+            event->score.scores[i + k] = score_of(logits + k * n_vocab, n_vocab, job->ids[i + k]);
+            event->score.n = i + k + 1;
+        }
     }
     event->revision = job->revision;
     free(logits);

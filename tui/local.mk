@@ -67,6 +67,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_fork.h \
 	%D%/cli_input.c \
 	%D%/cli_sampling.c \
+	%D%/cli_spread.c \
+	%D%/cli_spread.h \
 	%D%/cli_task.c \
 	%D%/cli_task.h \
 	%D%/cli_token.c \
@@ -154,6 +156,8 @@ libtui_a_SOURCES += \
 	%D%/prompt_act.h \
 	%D%/prompt_view.c \
 	%D%/prompt_view.h \
+	%D%/measure.c \
+	%D%/measure.h \
 	%D%/strip.c \
 	%D%/strip.h \
 	%D%/view.c \

@@ -186,8 +186,9 @@ static bool find(struct panel *panel, const char *arg)
         if (id >= 0 ? token == id
                     : contains(bytes, view_id_bytes(b, token, bytes, &special), arg, strlen(arg))) {
             s->selected = rank;
-            bench_say(panel->bench, false, "rank %zu, id %d, p %.6g", rank + 1, (int)token,
-                      attune_dist_p(&b->trace.raw, b->logits[token]));
+            bench_say(panel->bench, false, "rank %zu, id %d, p %.6g, log p %.4f", rank + 1,
+                      (int)token, attune_dist_p(&b->trace.raw, b->logits[token]),
+                      attune_dist_logp(&b->trace.raw, b->logits[token]));
             return true;
         }
     }

@@ -14,15 +14,26 @@
 #include <string.h>
 
 #include "edit.h"
+#include "measure.h"
 #include "task_view.h"
 #include "view.h"
 
 enum { TAIL_BYTES = 240 };
 
-enum output_colour { OUTPUT_PROBABILITY, OUTPUT_PLAIN, OUTPUT_COLOURS };
+/* The probability after the knobs, or how expected it was before them, as other panels have it. */
+static const struct colouring {
+    const char *name;
+    enum measure measure; /* PLAIN of probability: it is the step's own */
+    bool tinted;
+} colourings[] = {
+    {"probability", MEASURE_PLAIN, true}, {"surprisal", MEASURE_SURPRISAL, true},
+    {"rank", MEASURE_RANK, true},         {"entropy", MEASURE_ENTROPY, true},
+    {"plain", MEASURE_PLAIN, false},
+};
+enum { COLOURINGS = sizeof colourings / sizeof *colourings };
 
 struct output_state {
-    enum output_colour colour;
+    int colour; /* of colourings */
     size_t top;
     int columns;
 };
@@ -128,14 +139,20 @@ static size_t step_at(const struct scroll *s, size_t n_steps, size_t offset)
 static struct style step_style(const struct workbench *b, const struct output_state *state,
                                const struct canvas *c, size_t step, size_t offset_in_output)
 {
+    enum measure measure = colourings[state->colour].measure;
+    struct score score;
+
     if (step == b->step_cursor && b->state != BENCH_GENERATING) {
         return style_of(c, ROLE_SELECT);
     }
     if (b->stop == ATTUNE_STOP_TEXT && offset_in_output >= b->output_len) {
         return style_of(c, ROLE_REMOVED);
     }
-    if (state->colour == OUTPUT_PLAIN) {
+    if (!colourings[state->colour].tinted) {
         return style_of(c, ROLE_OUTPUT);
+    }
+    if (measure != MEASURE_PLAIN && measure_score(b, bench_n_prompt(b) + step, &score)) {
+        return style_heat(c, measure_shade(b, &score, measure), c->ramp);
     }
     return style_heat(c, (float)b->steps[step].p, c->ramp);
 }
@@ -215,6 +232,8 @@ static void draw_step(const struct workbench *b, struct canvas *c, struct rect r
     x += view_pair(c, r, y, x, "raw", view_p(number, step->p_raw));
     snprintf(text, sizeof text, "%u", step->rank + 1);
     x += view_pair(c, r, y, x, "rank", text);
+    snprintf(text, sizeof text, "%.2f", step->entropy_bits);
+    x += view_pair(c, r, y, x, "bits", text);
     if (isnan(step->draw.u)) {
         view_clip(c, r, y, x, style_of(c, ROLE_DIM), "put in by hand");
         return;
@@ -262,7 +281,9 @@ static void draw_status(const struct workbench *b, const struct output_state *st
         x += canvas_print(c, r, y, x, dim, " \u00b7 seed %llu",
                           (unsigned long long)(b->replayed ? b->record.seed : b->seed));
     }
-    if (state->colour == OUTPUT_PROBABILITY && x + 20 < r.cols) {
+    if (colourings[state->colour].measure != MEASURE_PLAIN && x + 30 < r.cols) {
+        measure_legend(b, c, r, y, x + 3, colourings[state->colour].measure);
+    } else if (state->colour == 0 && x + 20 < r.cols) {
         view_ramp(c, r, y, x + 3, r.cols - x > 34 ? 10 : 5, "p 0", "1", c->ramp);
     }
 }
@@ -407,7 +428,11 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     struct output_state *s = panel->state;
 
     if (strcmp(name, "colour") == 0) {
-        s->colour = (s->colour + 1) % OUTPUT_COLOURS;
+        s->colour = (s->colour + 1) % COLOURINGS;
+        for (int i = 0; arg && i < COLOURINGS; i++) {
+            s->colour = strcmp(colourings[i].name, arg) == 0 ? i : s->colour;
+        }
+        bench_say(panel->bench, false, "coloured by %s", colourings[s->colour].name);
         panel->bench->frame++;
         return true;
     }

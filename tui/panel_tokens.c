@@ -13,71 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure.h"
 #include "strip.h"
 
-enum colouring { COLOUR_PLAIN, COLOUR_SURPRISAL, COLOUR_RANK, COLOUR_ENTROPY, COLOUR_COUNT };
-static const char *const colour_names[COLOUR_COUNT] = {"plain", "surprisal", "rank", "entropy"};
-
-enum { MOST_SURPRISAL = 12 }; /* bits; rarer tokens share the last colour */
-
 struct tokens_state {
-    enum colouring colour;
+    enum measure colour;
     size_t top; /* first row of the strip shown */
     int columns, rows;
     uint64_t asked_for; /* revision whose scores were asked for */
 };
-
-static double most_bits(const struct workbench *b)
-{
-    return b->trace.n_vocab > 1 ? log2((double)b->trace.n_vocab) : 16;
-}
-
-/* 0..1 for a step under a colouring; NaN without one. */
-static float shade(const struct workbench *b, const struct score *score, enum colouring colour)
-{
-    double v = NAN;
-
-    switch (colour) {
-    case COLOUR_SURPRISAL: v = score->p > 0 ? -log2((double)score->p) / MOST_SURPRISAL : 1; break;
-    case COLOUR_RANK: v = log2(1 + (double)score->rank) / most_bits(b); break;
-    case COLOUR_ENTROPY: v = (double)score->entropy_bits / most_bits(b); break;
-    default: break;
-    }
-    return (float)(v < 0 ? 0 : v > 1 ? 1 : v);
-}
-
-/* What is known of a token given those before it: of the run from its steps, of the prompt if it
- * was asked for. */
-static bool score_of(const struct workbench *b, size_t i, struct score *out)
-{
-    if (i >= strip_prompt(b)) {
-        const struct attune_step *step = &b->steps[i - strip_prompt(b)];
-        *out = (struct score){(float)step->p_raw, (float)step->entropy_bits, step->rank};
-        return true;
-    }
-    if (b->replayed || b->score.revision != b->answered || i >= b->score.n ||
-        isnan(b->score.scores[i].p)) {
-        return false;
-    }
-    *out = b->score.scores[i];
-    return true;
-}
-
-static void ask(struct panel *panel)
-{
-    struct tokens_state *s = panel->state;
-    struct workbench *b = panel->bench;
-
-    if (s->colour == COLOUR_PLAIN || !b->worker || bench_n_encoder(b) > 0 || !b->evaluated ||
-        b->replayed || bench_is_stale(b) || b->state == BENCH_GENERATING ||
-        s->asked_for == b->answered) {
-        return;
-    }
-    s->asked_for = b->answered;
-    if (b->score.revision != b->answered || b->score.n < b->tokens.n) {
-        bench_request_score(b);
-    }
-}
 
 static struct style token_style(const void *context, const struct canvas *c, size_t i, bool special)
 {
@@ -90,8 +34,8 @@ static struct style token_style(const void *context, const struct canvas *c, siz
     if (i == b->token_cursor) {
         return style_of(c, ROLE_SELECT);
     }
-    if (state->colour != COLOUR_PLAIN && score_of(b, i, &score)) {
-        return style_heat(c, shade(b, &score, state->colour), c->ramp);
+    if (state->colour != MEASURE_PLAIN && measure_score(b, i, &score)) {
+        return style_heat(c, measure_shade(b, &score, state->colour), c->ramp);
     }
     if (i < strip_prompt(b)) {
         return s;
@@ -165,7 +109,7 @@ static void draw_measure(const struct workbench *b, struct canvas *c, struct rec
     struct score score;
     int x = 0;
 
-    if (!score_of(b, b->token_cursor, &score)) {
+    if (!measure_score(b, b->token_cursor, &score)) {
         return;
     }
     if (step) {
@@ -186,35 +130,12 @@ static void draw_measure(const struct workbench *b, struct canvas *c, struct rec
     }
 }
 
-static void draw_legend(const struct workbench *b, struct canvas *c, struct rect r, int y,
-                        enum colouring colour)
-{
-    char low[VIEW_NUMBER], high[VIEW_NUMBER];
-    int x = canvas_print(c, r, y, 0, style_of(c, ROLE_DIM), "%s ", colour_names[colour]);
-
-    switch (colour) {
-    case COLOUR_SURPRISAL:
-        strcpy(low, "0");
-        snprintf(high, sizeof high, "%d+ bits", MOST_SURPRISAL);
-        break;
-    case COLOUR_RANK:
-        strcpy(low, "1st");
-        snprintf(high, sizeof high, "%zu", b->trace.n_vocab ? b->trace.n_vocab : 65536);
-        break;
-    default:
-        strcpy(low, "0");
-        snprintf(high, sizeof high, "%.1f bits", most_bits(b));
-        break;
-    }
-    view_ramp(c, r, y, x, r.cols >= 50 ? 16 : 6, low, high, c->ramp);
-}
-
 static void draw(struct panel *panel, struct canvas *c, struct rect inside)
 {
     struct tokens_state *s = panel->state;
     struct workbench *b = panel->bench;
     size_t n = bench_n_tokens(b), n_rows;
-    bool legend = s->colour != COLOUR_PLAIN && inside.rows >= 5;
+    bool legend = s->colour != MEASURE_PLAIN && inside.rows >= 5;
     struct score score;
     struct spot *spots;
     struct rect r;
@@ -227,11 +148,13 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
                           : "The model is being opened; the tokens of the prompt appear here.");
         return;
     }
-    ask(panel);
+    if (s->colour != MEASURE_PLAIN) {
+        measure_ask(b, &s->asked_for);
+    }
     b->token_cursor = b->token_cursor < n ? b->token_cursor : n - 1;
     foot = inside.rows < 3
                ? 0
-               : 1 + legend + (score_of(b, b->token_cursor, &score) && inside.rows >= 4);
+               : 1 + legend + (measure_score(b, b->token_cursor, &score) && inside.rows >= 4);
     r = view_rows(inside, 0, inside.rows - foot);
     s->columns = inside.cols;
     s->rows = r.rows;
@@ -243,7 +166,7 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     strip_draw(b, c, r, spots, s->top, token_style, panel);
     free(spots);
     if (legend) {
-        draw_legend(b, c, inside, inside.rows - foot, s->colour);
+        measure_legend(b, c, inside, inside.rows - foot, 0, s->colour);
     }
     if (foot > 0) {
         draw_identity(b, c, inside, inside.rows - foot + legend);
@@ -316,10 +239,10 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     struct tokens_state *s = panel->state;
 
     if (strcmp(name, "colour") == 0) {
-        s->colour = (s->colour + 1) % COLOUR_COUNT;
-        for (int i = 0; arg && i < COLOUR_COUNT; i++) {
-            if (strcmp(colour_names[i], arg) == 0) {
-                s->colour = (enum colouring)i;
+        s->colour = (s->colour + 1) % MEASURE_COUNT;
+        for (int i = 0; arg && i < MEASURE_COUNT; i++) {
+            if (strcmp(measure_name((enum measure)i), arg) == 0) {
+                s->colour = (enum measure)i;
             }
         }
         panel->bench->frame++;

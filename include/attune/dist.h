@@ -37,6 +37,14 @@ size_t attune_dist_rank(const float *logits, size_t n, attune_token id);
 /* All ids by falling logit into out [n]. Returns ATTUNE_MEMORY if scratch cannot be had. */
 int attune_dist_order(attune_token *out, const float *logits, size_t n);
 
+/* How many of the likeliest hold this share of the mass (the nucleus); *mass, if not NULL: what they hold.
+ * order [n] as attune_dist_order has it. 0 where there is no mass. */
+size_t attune_dist_nucleus(double *mass, const struct attune_dist *dist, const float *logits,
+                           const attune_token *order, size_t n, double share);
+/* The mass behind the k likeliest, summed from the far end so that a small tail keeps its digits. */
+double attune_dist_tail(const struct attune_dist *dist, const float *logits, const attune_token *order,
+                        size_t n, size_t k);
+
 double attune_bits(double nats);
 
 #endif

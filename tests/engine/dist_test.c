@@ -135,6 +135,86 @@ static void orders_and_selections(void **state)
     }
 }
 
+/* Against sums in long double, straight from the logits: the largest vocabulary in use, and odd
+ * ones. */
+static void spread_equals_the_reference(void **state)
+{
+    static const size_t sizes[] = {1, 2, 50, V, 128256};
+    static const double shares[] = {0, 0.1, 0.5, 0.9, 0.95, 0.999, 1};
+
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        size_t n = sizes[s];
+        float *logits = calloc(n, sizeof *logits);
+        attune_token *order = calloc(n, sizeof *order);
+        long double *p = calloc(n, sizeof *p), sum = 0, entropy = 0;
+        struct attune_dist dist;
+
+        fill(logits, n, n, 25);
+        attune_dist_of(&dist, logits, n);
+        assert_int_equal(attune_dist_order(order, logits, n), ATTUNE_OK);
+        for (size_t i = 0; i < n; i++) {
+            sum += expl((long double)logits[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            p[i] = expl((long double)logits[order[i]]) / sum;
+            entropy -= p[i] * logl(p[i]);
+        }
+        assert_true(fabsl((long double)dist.entropy - entropy) < 1e-6L);
+        assert_true(fabsl((long double)exp(dist.entropy) - expl(entropy)) < 1e-6L * expl(entropy));
+        for (size_t k = 0; k <= n; k += 1 + n / 7) {
+            long double tail = 0;
+
+            for (size_t i = n; i > k; i--) {
+                tail += p[i - 1];
+            }
+            assert_true(fabsl((long double)attune_dist_tail(&dist, logits, order, n, k) - tail) <
+                        1e-12L);
+            if (k < n) { /* surprisal, rank */
+                attune_token id = order[k];
+                assert_true(fabsl((long double)-attune_dist_logp(&dist, logits[id]) + logl(p[k])) <
+                            1e-10L);
+                assert_int_equal(attune_dist_rank(logits, n, id), k);
+            }
+        }
+        for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+            long double held = 0;
+            size_t want = 0, got;
+            double mass;
+
+            while (want < n && held < (long double)shares[i]) {
+                held += p[want++];
+            }
+            got = attune_dist_nucleus(&mass, &dist, logits, order, n, shares[i]);
+            if (shares[i] < 1) { /* of all mass it is rounding that decides */
+                assert_int_equal(got, want);
+                assert_true(fabsl((long double)mass - held) < 1e-6L);
+            }
+            assert_true(got <= n);
+        }
+        free(logits);
+        free(order);
+        free(p);
+    }
+}
+
+static void spread_of_odd_logits(void **state)
+{
+    const float odd[] = {NAN, -INFINITY, 2, INFINITY, INFINITY}, none[] = {NAN, -INFINITY};
+    attune_token order[5];
+    struct attune_dist dist;
+    double mass;
+
+    attune_dist_of(&dist, odd, 5);
+    assert_int_equal(attune_dist_order(order, odd, 5), ATTUNE_OK);
+    assert_int_equal(attune_dist_nucleus(&mass, &dist, odd, order, 5, 0.9), 2);
+    assert_true(fabs(mass - 1) < 1e-12);
+    assert_true(attune_dist_tail(&dist, odd, order, 5, 2) == 0);
+    attune_dist_of(&dist, none, 2);
+    assert_int_equal(attune_dist_order(order, none, 2), ATTUNE_OK);
+    assert_int_equal(attune_dist_nucleus(&mass, &dist, none, order, 2, 0.9), 0);
+    assert_true(mass == 0 && attune_dist_tail(&dist, none, order, 2, 0) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +222,8 @@ int main(void)
         cmocka_unit_test(measures_equal_the_naive_ones),
         cmocka_unit_test(nan_and_infinity),
         cmocka_unit_test(orders_and_selections),
+        cmocka_unit_test(spread_equals_the_reference),
+        cmocka_unit_test(spread_of_odd_logits),
     };
     return cmocka_run_group_tests_name("dist", tests, NULL, NULL);
 }

@@ -120,6 +120,50 @@ static void a_model_and_its_tokens(void **state)
     verb_done(&r);
 }
 
+static void any_token_is_found_with_its_rank(void **state)
+{
+    struct verb_result r, all;
+    const json_t *found, *row, *tail;
+    double sum = 0;
+    size_t rank;
+
+    CALL(&all, FROM_MODEL, "-p", "the cat sat", "--json", "--top", "100000");
+    CALL(&r, FROM_MODEL, "-p", "the cat sat", "--json", "--find", "300", "--find", " the");
+    assert_int_equal(r.status, CLI_OK);
+    found = verb_list(r.json, "found");
+    assert_int_equal(json_array_size(found), 2);
+    row = json_array_get(found, 0);
+    assert_int_equal((int)verb_number(row, "id"), 300);
+    rank = (size_t)verb_number(row, "rank");
+    for (size_t i = 0; i <= rank; i++) {
+        sum += verb_number(json_array_get(verb_list(all.json, "candidates"), i), "p_raw");
+    }
+    assert_int_equal(
+        (int)verb_number(json_array_get(verb_list(all.json, "candidates"), rank), "id"), 300);
+    assert_true(fabs(verb_number(row, "cumulative") - sum) < 1e-6);
+    assert_true(fabs(exp(verb_number(row, "logp_raw")) - verb_number(row, "p_raw")) < 1e-6);
+    assert_string_equal(verb_text(json_array_get(found, 1), "token"), " the");
+    assert_true(
+        fabs(log2(verb_number(r.json, "perplexity")) - verb_number(r.json, "entropy_bits")) < 1e-6);
+    tail = json_array_get(verb_list(r.json, "tail"), 1);
+    assert_int_equal((int)verb_number(tail, "behind"), 10);
+    sum = 0;
+    for (size_t i = 0; i < 10; i++) {
+        sum += verb_number(json_array_get(verb_list(all.json, "candidates"), i), "p_raw");
+    }
+    assert_true(fabs(verb_number(tail, "mass") - (1 - sum)) < 1e-6);
+    verb_done(&r);
+    CALL(&r, FROM_MODEL, "-p", "the cat sat", "--find", "no token holds this");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.err, "no token holds it"));
+    verb_done(&r);
+    CALL(&r, FROM_MODEL, "-p", "the cat sat", "--find", "the");
+    assert_non_null(strstr(r.out, "found: "));
+    assert_non_null(strstr(r.out, "spread: perplexity"));
+    verb_done(&r);
+    verb_done(&all);
+}
+
 static void penalties_see_the_history(void **state)
 {
     struct verb_result r;
@@ -174,6 +218,7 @@ int main(void)
         cmocka_unit_test(p_goes_to_a_file),
         cmocka_unit_test(the_table_says_who_removed_whom),
         cmocka_unit_test(a_model_and_its_tokens),
+        cmocka_unit_test(any_token_is_found_with_its_rank),
         cmocka_unit_test(penalties_see_the_history),
         cmocka_unit_test(wrong_usage_is_said_in_a_line),
     };

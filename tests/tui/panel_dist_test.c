@@ -206,6 +206,41 @@ static void ban_force_and_bias_toggle(void **state)
     stop(&d);
 }
 
+static void the_spread_stands_below(void **state)
+{
+    struct desk d;
+    attune_token order[2000];
+    const struct attune_trace *t;
+    char *screen, text[64];
+    size_t n;
+
+    start(&d, 24, 70, TIER_256);
+    t = &d.bench.trace;
+    assert_int_equal(attune_dist_order(order, d.bench.logits, t->n_vocab), ATTUNE_OK);
+    n = attune_dist_nucleus(NULL, &t->raw, d.bench.logits, order, t->n_vocab, 0.9);
+    screen = fixture_draw(&d.panel, &d.canvas);
+    snprintf(text, sizeof text, "perplexity %.2f nucleus 0.5:", exp(t->raw.entropy));
+    assert_non_null(strstr(screen, text));
+    snprintf(text, sizeof text, " 0.9: %zu ", n);
+    assert_non_null(strstr(screen, text));
+    free(screen);
+    for (size_t i = 0; i < t->n_vocab; i++) { /* no view breaks on what is no number */
+        d.bench.logits[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : -INFINITY;
+    }
+    attune_chain_apply(&d.bench.trace, d.bench.chain, d.bench.logits, NULL, 0);
+    d.bench.answered++;
+    free(fixture_draw(&d.panel, &d.canvas));
+    for (size_t i = 0; i < t->n_vocab; i++) {
+        d.bench.logits[i] = NAN;
+    }
+    attune_chain_apply(&d.bench.trace, d.bench.chain, d.bench.logits, NULL, 0);
+    d.bench.answered++;
+    fixture_key(&d.panel, "down");
+    free(fixture_draw(&d.panel, &d.canvas));
+    d.panel.ops->action(&d.panel, "find", "a");
+    stop(&d);
+}
+
 static void without_colour_the_shape_tells(void **state)
 {
     struct desk d;
@@ -248,6 +283,7 @@ int main(void)
         cmocka_unit_test(every_stage_tells_what_it_left),
         cmocka_unit_test(find_goes_by_id_and_by_text),
         cmocka_unit_test(ban_force_and_bias_toggle),
+        cmocka_unit_test(the_spread_stands_below),
         cmocka_unit_test(without_colour_the_shape_tells),
         cmocka_unit_test(a_recorded_step_shows_what_its_record_kept),
     };
