@@ -13,6 +13,7 @@ noinst_HEADERS += \
 	%D%/attune/export.h \
 	%D%/attune/generate.h \
 	%D%/attune/heads.h \
+	%D%/attune/ladder.h \
 	%D%/attune/lens.h \
 	%D%/attune/library.h \
 	%D%/attune/journal.h \

@@ -16,6 +16,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/json.c \
 	%D%/json.h \
 	%D%/fragment.c \
+	%D%/ladder.c \
 	%D%/library.c \
 	%D%/pick.c \
 	%D%/prompt.c \

@@ -48,6 +48,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/prompts/budget_test \
+	%D%/prompts/ladder_test \
 	%D%/prompts/compare_test \
 	%D%/prompts/diff_test \
 	%D%/prompts/export_test \

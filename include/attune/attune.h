@@ -27,6 +27,7 @@
 #include <attune/pool.h>
 #include <attune/prompt.h>
 #include <attune/budget.h>
+#include <attune/ladder.h>
 #include <attune/store.h>
 #include <attune/mark.h>
 #include <attune/journal.h>
