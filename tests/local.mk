@@ -112,6 +112,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += %D%/tui/workbench_look_test %D%/engine/lens_test %D%/tui/cmd_lens_test
 check_PROGRAMS += %D%/tui/panel_lens_test
+check_PROGRAMS += %D%/tui/panel_shift_test %D%/tui/cmd_shift_test
 
 check_PROGRAMS += \
 	%D%/prompts/pick_test \
@@ -178,6 +179,8 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_attention_test_SOURCES = %D%/tui/panel_attention_test.c $(panel_fixture)
 %C%_tui_panel_compare_test_SOURCES = %D%/tui/panel_compare_test.c $(panel_fixture)
 %C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
+%C%_tui_panel_shift_test_SOURCES = %D%/tui/panel_shift_test.c $(panel_fixture)
+%C%_tui_cmd_shift_test_SOURCES = %D%/tui/cmd_shift_test.c $(verb_sources)
 %C%_tui_panel_lens_test_SOURCES = %D%/tui/panel_lens_test.c $(panel_fixture)
 %C%_tui_panel_heads_test_SOURCES = %D%/tui/panel_heads_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
@@ -237,6 +240,7 @@ EXTRA_DIST += \
 	%D%/screens/fill.test \
 	%D%/screens/fork.test \
 	%D%/screens/lens.test \
+	%D%/screens/shift.test \
 	%D%/screens/follows.test \
 	%D%/screens/question.test \
 	%D%/screens/classify.test \

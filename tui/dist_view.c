@@ -70,29 +70,28 @@ static struct columns divide(const struct dist_view *v, int cols, int rows)
     return k;
 }
 
-static void draw_bars(struct canvas *c, struct rect r, int y, const struct columns *k, double raw,
-                      double final)
+void dist_view_bars(struct canvas *c, struct rect r, int y, int x, int columns, double upper,
+                    double lower)
 {
     struct style only_raw = style_of(c, ROLE_BAR_RAW), only_final = style_of(c, ROLE_BAR_FINAL);
     struct style both = {.fg = only_raw.fg, .bg = only_final.fg, .attrs = only_raw.attrs};
     bool mono = c->tier == TIER_MONO;
-    int n_raw = (int)(raw / k->scale * k->bar_columns + 0.5);
-    int n_final = (int)(final / k->scale * k->bar_columns + 0.5);
+    int n_raw = (int)(upper * columns + 0.5), n_final = (int)(lower * columns + 0.5);
 
-    for (int x = 0; x < k->bar_columns && (x < n_raw || x < n_final); x++) {
+    for (int i = 0; i < columns && (i < n_raw || i < n_final); i++) {
         const char *glyph;
         struct style s;
-        if (x < n_raw && x < n_final) {
+        if (i < n_raw && i < n_final) {
             glyph = c->ascii ? ":" : mono ? "\u2588" : "\u2580";
             s = mono || c->ascii ? only_raw : both;
-        } else if (x < n_raw) {
+        } else if (i < n_raw) {
             glyph = c->ascii ? "'" : "\u2580";
             s = only_raw;
         } else {
             glyph = c->ascii ? "." : "\u2584";
             s = only_final;
         }
-        canvas_text(c, r, y, k->bar + x, glyph, strlen(glyph), s);
+        canvas_text(c, r, y, x + i, glyph, strlen(glyph), s);
     }
 }
 
@@ -152,7 +151,7 @@ static void draw_candidate(const struct dist_view *v, struct canvas *c, struct r
     } else {
         view_token(c, cell, 0, 0, bytes, len, name);
     }
-    draw_bars(c, r, y, k, raw, final);
+    dist_view_bars(c, r, y, k->bar, k->bar_columns, raw / k->scale, final / k->scale);
     put_right(c, r, y, k->raw_end, view_p(number, raw), text);
     if (kept) {
         put_right(c, r, y, k->final_end, view_p(number, final), style_of(c, ROLE_VALUE));

@@ -24,6 +24,10 @@ void dist_view_draw(struct dist_view *view, struct canvas *c, struct rect inside
 /* Screen row of the first candidate in `inside`, as the last draw had it: for the mouse. */
 int dist_view_head_rows(const struct dist_view *view, struct rect inside);
 
+/* Two shares as bars in one row of cells, the first in the upper halves. */
+void dist_view_bars(struct canvas *c, struct rect r, int y, int x, int columns, double upper,
+                    double lower);
+
 /* What the record of a replayed step kept, where no model can compute the rest. */
 void dist_view_record(const struct workbench *b, struct canvas *c, struct rect inside);
 

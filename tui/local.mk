@@ -15,6 +15,7 @@ tui_parts += \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
 	%D%/panel_sessions.c \
+	%D%/panel_shift.c \
 	%D%/panel_tokens.c \
 	%D%/panel_walk.c
 tui_parts += \
@@ -44,6 +45,7 @@ tui_parts += \
 	%D%/cmd_replay.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_sessions.c \
+	%D%/cmd_shift.c \
 	%D%/cmd_show.c
 
 tui_parts += \
@@ -96,6 +98,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_event.h \
 	%D%/workbench_knob.c \
 	%D%/workbench_look.c \
+	%D%/workbench_pin.c \
 	%D%/workbench_runs.c \
 	%D%/workbench_side.c \
 	%D%/workbench_task.c \

@@ -363,6 +363,10 @@ static bool action(struct panel *panel, const char *name, const char *arg)
     if (strcmp(name, "ban") == 0 || strcmp(name, "force") == 0 || strcmp(name, "bias") == 0) {
         return change_bias(panel, name, arg);
     }
+    if (strcmp(name, "pin") == 0) {
+        bench_pin(panel->bench);
+        return true;
+    }
     if (strcmp(name, "fork") == 0) {
         return fork_here(panel, arg);
     }

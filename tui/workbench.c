@@ -61,6 +61,7 @@ void bench_close(struct workbench *b)
     walk_view_done(&b->walk);
     free(b->score.scores);
     free(b->lens.cells);
+    free(b->pin.p);
     free(b->answer.p);
     free(b->answer.gaps);
     attune_compare_done(b->compare);

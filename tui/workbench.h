@@ -126,6 +126,26 @@ struct task_answer { /* plain data */
     double norm[2], pooled_norm[2], pooled_cosine; /* compare: last layer's mean; pooled */
 };
 
+/* A distribution that was pinned, and what the shown one is against it: [0] as the model has it, [1]
+ * after the knobs. */
+struct bench_pin {
+    double *p; /* [2, n]; NULL: nothing is pinned */
+    size_t n;
+    uint64_t vocabulary, number;
+    double bytes[2][ATTUNE_SHIFT_BYTES], entropy_bits[2];
+    char label[200];
+};
+struct bench_shift {
+    struct attune_shift shift[2];
+    bool on_bytes; /* the vocabularies differ */
+    size_t n;
+    const double *was[2], *is[2]; /* [n] of ids or bytes; borrowed from here and from the pin */
+    double *p;                    /* [2, n_vocab] */
+    double bytes[2][ATTUNE_SHIFT_BYTES];
+    char label[200];
+    uint64_t of_pin, of_applied;
+};
+
 enum bench_state {
     BENCH_LOADING,
     BENCH_IDLE,
@@ -170,6 +190,8 @@ struct workbench {
     float *logits; /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
                       has   only what its record kept: steps[shown_step].top) */
     struct attune_trace trace; /* the chain over these logits, redone on every knob tick */
+    uint64_t applied; /* counts what the chain was applied to, and its changes */
+    struct bench_pin pin;
     double eval_ms, trace_ms;
     size_t reused, n_evaluated;
     struct attention_view attention;
@@ -285,6 +307,13 @@ size_t bench_looked_at(const struct workbench *b); /* the position it led to */
 /* A run of its own: what stands in front of the shown distribution, this token, and what is drawn
  * behind it. */
 int bench_fork(struct workbench *b, attune_token id);
+
+/* workbench_pin.c. What is shown now stays, to hold what comes against it. */
+int bench_pin(struct workbench *b);
+void bench_unpin(struct workbench *b);
+/* Brings s (zeroed before the first time) up to date; false: nothing is pinned or nothing shown. */
+bool bench_shift(struct bench_shift *s, const struct workbench *b);
+void bench_shift_done(struct bench_shift *s);
 
 void bench_list_runs(struct workbench *b, const char *search);
 void bench_replay(struct workbench *b, int64_t run, bool verify);

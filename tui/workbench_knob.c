@@ -25,6 +25,7 @@ void bench_apply_chain(struct workbench *b)
     }
     n = task_generates(b->task) ? n : 0; /* a position to fill repeats nothing */
     clock_gettime(CLOCK_MONOTONIC, &from);
+    b->applied++;
     attune_chain_apply(&b->trace, b->chain, b->logits, ids, n);
     clock_gettime(CLOCK_MONOTONIC, &to);
     b->trace_ms =
