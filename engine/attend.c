@@ -321,8 +321,8 @@ static void attend_part(void *arg, int part, int n_parts)
     size_t n_blocks = (job->count + QUERY_BLOCK - 1) / QUERY_BLOCK, ld = context_longest(ctx);
     float *scores = ctx->scores + (size_t)part * QUERY_BLOCK * ld;
 
-    for (size_t item = (size_t)part; item < n_blocks * (size_t)stack->n_heads;
-         item += (size_t)n_parts) {
+    for (size_t item = (size_t)part;
+         item < n_blocks * (size_t)stack->n_heads && !context_stops(ctx); item += (size_t)n_parts) {
         int head = (int)(item % (size_t)stack->n_heads);
         size_t t = item / (size_t)stack->n_heads * QUERY_BLOCK;
         size_t rows = job->count - t < QUERY_BLOCK ? job->count - t : QUERY_BLOCK;

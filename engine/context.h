@@ -50,6 +50,7 @@ struct attune_context {
     struct ablation *ablation; /* what is silenced (ablate.h), or NULL */
     uint64_t edition;          /* grows with every evaluation: what was computed before is old */
     struct attune_context_stats stats;
+    struct attune_progress *progress; /* of the evaluation at work, or NULL */
 
     void *arena;
     size_t arena_bytes;
@@ -80,9 +81,17 @@ void forward_memory(struct attune_context *ctx);
 void forward_norm(struct attune_context *ctx, float *out, const float *x, size_t width,
                   const struct norm *norm, size_t count);
 
-/* What stands on top of rows [n, d] of states, into out [n, width of the output]; rows may be h2. */
+/* What stands on top of rows [n, d] of states, into out [n, width of the output]; rows may be h2.
+ */
 void output_rows(struct attune_context *ctx, enum attune_output output, const float *rows, size_t n,
                  float *out);
+
+/* Has somebody cancelled the evaluation at work? Asked every few milliseconds, by any thread of the
+ * team: what is left of the chunk is then left out, and forward fails. */
+static inline bool context_stops(const struct attune_context *ctx)
+{
+    return ctx->progress && atomic_load_explicit(&ctx->progress->cancel, memory_order_relaxed) != 0;
+}
 
 /* Which of the two sides an output, a hidden state or a map of this name is about; NULL: there is
  * none. */

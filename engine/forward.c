@@ -313,15 +313,12 @@ int forward(struct attune_context *ctx, struct side *side, size_t count,
     float *final = side->final + side->n * (size_t)ctx->recipe->d_model;
 
     ctx->edition++;
+    ctx->progress = progress;
     attend_prepare(ctx, side, side->n + count);
     embed(ctx, side, count);
-    for (int l = 0; l < stack->n_layers; l++) {
+    for (int l = 0; l < stack->n_layers && !context_stops(ctx); l++) {
         struct chunk chunk = {side, l, count};
 
-        if (progress && atomic_load(&progress->cancel)) {
-            side->n_keys = side->n;
-            return attune_error_set(err, ATTUNE_CANCELLED, 0, "evaluation cancelled");
-        }
         keep_hidden(ctx, side, l, ctx->x, count);
         run_layer(ctx, &chunk);
         if (progress) {
@@ -329,6 +326,12 @@ int forward(struct attune_context *ctx, struct side *side, size_t count,
         }
     }
     normalize(ctx, final, ctx->x, &stack->final_norm, count);
+    if (context_stops(ctx)) { /* whoever sees it left something out */
+        ctx->progress = NULL;
+        side->n_keys = side->n;
+        return attune_error_set(err, ATTUNE_CANCELLED, 0, "evaluation cancelled");
+    }
+    ctx->progress = NULL;
     keep_hidden(ctx, side, stack->n_layers, final, count);
     side->n += count;
     return ATTUNE_OK;

@@ -73,12 +73,15 @@ static void multiply_integers(const struct attune_context *ctx, const struct pro
     ctx->integer->product(p->y + first, p->ldy, &rows, ctx->rounded, rows.n / 32, count, wide);
 }
 
+/* Rows between two looks at whether the work is still wanted: a few milliseconds for a chunk. */
+enum { STRIDE = 2 * WIDE_ROWS };
+
 static void multiply(void *arg, int part, int n_parts)
 {
     const struct products *all = arg;
     const struct attune_context *ctx = all->ctx;
     float *wide = ctx->wide + (size_t)part * ctx->wide_floats;
-    size_t first, last;
+    size_t first, last, stride = all->count == 1 ? SIZE_MAX / 2 : ctx->fast ? GEMM_ROWS : STRIDE;
 
     for (int i = 0; i < all->n; i++) {
         const struct product *p = &all->list[i];
@@ -87,10 +90,14 @@ static void multiply(void *arg, int part, int n_parts)
         if (first == last) {
             continue;
         }
-        if (is_rounded(ctx, p->m)) {
-            multiply_integers(ctx, p, all->count, first, last, wide);
-        } else {
-            multiply_rows(ctx, p, all->x, all->ldx, all->count, first, last, wide);
+        for (size_t r = first; r < last && !context_stops(ctx); r += stride) {
+            size_t end = last - r < stride ? last : r + stride;
+
+            if (is_rounded(ctx, p->m)) {
+                multiply_integers(ctx, p, all->count, r, end, wide);
+            } else {
+                multiply_rows(ctx, p, all->x, all->ldx, all->count, r, end, wide);
+            }
         }
         for (size_t t = 0; t < all->count && p->m->bias; t++) {
             ctx->kernel->add(p->y + t * p->ldy + first, p->m->bias + first, last - first);

@@ -301,6 +301,7 @@ TEST_EXTENSIONS = .sh
 # Micro benchmarks: built and run by `make bench` alone.
 bench_programs = \
 	%D%/bench/attention_bench \
+	%D%/bench/cancel_bench \
 	%D%/bench/decode_bench \
 	%D%/bench/gemm_bench \
 	%D%/bench/heads_bench \
@@ -317,6 +318,7 @@ EXTRA_PROGRAMS += %D%/bench/screen_bench
 endif
 CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_attention_bench_SOURCES = %D%/bench/attention_bench.c $(bench_sources)
+%C%_bench_cancel_bench_SOURCES = %D%/bench/cancel_bench.c $(bench_sources)
 %C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
 %C%_bench_heads_bench_SOURCES = %D%/bench/heads_bench.c $(bench_sources)

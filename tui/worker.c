@@ -148,6 +148,15 @@ struct job *worker_steal(struct worker *w, enum job_kind kind)
     return job;
 }
 
+/* Is what runs no longer wanted once this is posted? Small maps and lenses wait for anything else;
+ * what is said of a text is void when there is a new one. */
+static bool gives_way(enum job_kind running, enum job_kind posted)
+{
+    return running == JOB_heads || running == JOB_lens ||
+           (posted == JOB_evaluate &&
+            (running == JOB_evaluate || running == JOB_walk || running == JOB_score));
+}
+
 void worker_post(struct worker *w, struct job *job)
 {
     struct job **at, *old;
@@ -159,9 +168,7 @@ void worker_post(struct worker *w, struct job *job)
         job_free(old);
     }
     pthread_mutex_lock(&w->lock);
-    if (w->running && ((job->kind == JOB_evaluate && w->running_kind == JOB_evaluate) ||
-                       w->running_kind == JOB_heads || /* these wait for anything else */
-                       w->running_kind == JOB_lens)) {
+    if (w->running && gives_way(w->running_kind, job->kind)) {
         atomic_store(&w->progress.cancel, 1);
     }
     for (at = &w->jobs; *at; at = &(*at)->next) {

@@ -262,6 +262,69 @@ static void a_long_sequence_in_chunks(void **state)
     golden_close(&g);
 }
 
+struct watch { /* cancels when so much is done */
+    struct attune_progress progress;
+    size_t until;
+};
+
+static void *cancel_at(void *arg)
+{
+    struct watch *watch = arg;
+
+    while (atomic_load(&watch->progress.done) < watch->until &&
+           !atomic_load(&watch->progress.cancel)) {
+    }
+    atomic_store(&watch->progress.cancel, 1);
+    return NULL;
+}
+
+/* In the second of two chunks, after its first layer: how many tokens were left, or SIZE_MAX where
+ * the evaluation was faster. */
+static size_t cancel_in_the_second(struct attune_context *ctx, const struct golden *g)
+{
+    struct attune_input input = {.ids = g->ids, .n = g->n};
+    size_t all = (size_t)attune_model_info(g->model)->n_layers;
+    struct watch watch = {.until = CHUNK * all + g->n - CHUNK};
+    pthread_t thread;
+    int status;
+
+    attune_context_truncate(ctx, 0);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_at, &watch), 0);
+    status = attune_context_sync(ctx, &input, &watch.progress, NULL);
+    atomic_store(&watch.progress.cancel, 1);
+    pthread_join(thread, NULL);
+    return status == ATTUNE_CANCELLED ? attune_context_length(ctx) : SIZE_MAX;
+}
+
+/* What was finished stays and counts; what was left out in the middle of a layer does not. */
+static void a_cancelled_chunk_leaves_those_before_it(void **state)
+{
+    struct golden g;
+    struct attune_context *ctx;
+    uint64_t want;
+    int cancelled = 0;
+
+    assert_true(golden_open(&g, "gguf/llama-f32"));
+    g.n = GOLDEN_TOKENS;
+    golden_random_ids(g.ids, g.n, &g, 21);
+    ctx = make(&g, (struct attune_context_options){.n_context = GOLDEN_TOKENS, .n_threads = 2});
+    sync_to(ctx, g.ids, g.n);
+    want = logits_digest(ctx, &g, 64);
+    for (int i = 0; i < 40 && cancelled < 4; i++) {
+        size_t left = cancel_in_the_second(ctx, &g);
+
+        if (left != SIZE_MAX) {
+            assert_int_equal(left, CHUNK);
+            assert_int_equal(sync_to(ctx, g.ids, g.n), CHUNK);
+            assert_true(logits_digest(ctx, &g, 64) == want);
+            cancelled++;
+        }
+    }
+    assert_true(cancelled > 0);
+    attune_context_free(ctx);
+    golden_close(&g);
+}
+
 /* What is kept beside the logits does not change them, and is itself the same on every way. */
 static void hidden_states_of_every_way(void **state)
 {
@@ -446,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_gives_the_same_bits),
         cmocka_unit_test(a_long_sequence_in_chunks),
+        cmocka_unit_test(a_cancelled_chunk_leaves_those_before_it),
         cmocka_unit_test(hidden_states_of_every_way),
         cmocka_unit_test(too_many_tokens),
         cmocka_unit_test(wrong_ids_and_ranges),
