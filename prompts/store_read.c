@@ -30,6 +30,7 @@ void attune_run_record_done(struct attune_run_record *record)
     free(record->output);
     free(record->origin);
     free(record->details);
+    free(record->bookmark);
     free(record->tags);
     free(record->note);
     memset(record, 0, sizeof *record);
@@ -54,6 +55,7 @@ static int read_row(struct attune_run_record *out, int64_t *base, struct text *p
         {&out->session, 0},      {&out->created, 1}, {&out->model_path, 2},  {&out->model_name, 3},
         {&out->model_family, 4}, {&out->engine, 5},  {&out->prompt_json, 6}, {&out->chain, 7},
         {&out->tags, 20},        {&out->note, 21},   {&out->origin, 22},     {&out->details, 23},
+        {&out->bookmark, 24},
     };
     const char *bytes;
     char *stop;
@@ -86,6 +88,7 @@ static int read_row(struct attune_run_record *out, int64_t *base, struct text *p
         out->output = text_copy(bytes, out->output_len);
     }
     out->n_steps = (size_t)query_get_int(q, 19);
+    out->bookmarked = !query_is_null(q, 24);
     if (out->stop == ATTUNE_STOP_COUNT) {
         return attune_error_set(err, ATTUNE_FORMAT, 0,
                                 "database %s: run %lld ended in an unknown way", q->store->path,
@@ -106,7 +109,9 @@ static int load_row(struct attune_store *store, struct attune_run_record *out, i
         "0), (SELECT group_concat(text, ' ') FROM (SELECT text FROM mark WHERE mark.run = run.id "
         "AND "
         "kind = 'tag' ORDER BY text)), (SELECT text FROM mark WHERE mark.run = run.id AND kind = "
-        "'note'), run.origin, details.bytes "
+        "'note'), run.origin, details.bytes, (SELECT text FROM mark WHERE mark.run = run.id AND "
+        "kind = "
+        "'bookmark') "
         "FROM run JOIN session ON session.id = run.session JOIN model ON model.id = run.model "
         "JOIN text AS engine ON engine.id = run.engine JOIN text AS chain ON chain.id = run.chain "
         "JOIN text AS prompt ON prompt.id = run.prompt "

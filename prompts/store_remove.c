@@ -122,6 +122,96 @@ int attune_store_remove_run(struct attune_store *store, int64_t run, struct attu
     return status == ATTUNE_OK ? store_overwrite(store, err) : status;
 }
 
+/* Runs that go on from a node of this one, or of its prompt: not all of them from this run. */
+static int find_below(struct text *ids, struct attune_store *store, int64_t run,
+                      struct attune_error *err)
+{
+    struct query q;
+    int status =
+            query_open(&q, store,
+                       "WITH RECURSIVE down (id) AS (SELECT base FROM run WHERE id = ?1 UNION "
+                       "SELECT node FROM run_step WHERE run = ?1 UNION SELECT node.id FROM "
+                       "node JOIN down ON node.parent = down.id) SELECT id FROM run WHERE base "
+                       "IN (SELECT id FROM down) AND id > ?1 ORDER BY id",
+                       err),
+        got = 0;
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, run);
+        while ((got = query_step(&q, err)) > 0) {
+            int64_t id = query_get_int(&q, 0);
+
+            text_add(ids, &id, sizeof id);
+        }
+        status = got < 0 ? -got : ids->failed ? text_no_memory(err) : ATTUNE_OK;
+    }
+    query_close(&q);
+    return status;
+}
+
+static bool holds(const struct text *ids, int64_t wanted)
+{
+    int64_t id;
+
+    for (size_t at = 0; at < ids->len; at += sizeof id) {
+        memcpy(&id, ids->data + at, sizeof id);
+        if (id == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The branch: runs are older than what goes on from them, so one pass finds all. */
+static int find_branch(struct text *branch, struct attune_store *store, int64_t run,
+                       struct attune_error *err)
+{
+    struct text ids = {0};
+    int64_t id;
+    int status = find_below(&ids, store, run, err);
+
+    text_add(branch, &run, sizeof run);
+    for (size_t at = 0; status == ATTUNE_OK && at < ids.len; at += sizeof id) {
+        struct attune_run_record record;
+
+        memcpy(&id, ids.data + at, sizeof id);
+        status = attune_store_load_run(store, id, &record, err);
+        if (status == ATTUNE_OK) {
+            if (record.fork_of && holds(branch, record.fork_of)) {
+                text_add(branch, &id, sizeof id);
+            }
+            attune_run_record_done(&record);
+        }
+    }
+    text_done(&ids);
+    return status == ATTUNE_OK && branch->failed ? text_no_memory(err) : status;
+}
+
+int attune_store_remove_branch(struct attune_store *store, int64_t run, size_t *n,
+                               struct attune_error *err)
+{
+    struct text branch = {0};
+    int64_t id;
+    int status = store_begin(store, err);
+
+    *n = 0;
+    if (status == ATTUNE_OK) {
+        status = find_branch(&branch, store, run, err);
+        for (size_t at = branch.len; status == ATTUNE_OK && at > 0; at -= sizeof id) {
+            memcpy(&id, branch.data + at - sizeof id, sizeof id);
+            status = forget_run(store, id, err);
+            ++*n;
+        }
+        if (status == ATTUNE_OK) {
+            status = forget_loose_ends(store, err);
+        }
+        status = store_end(store, status, err);
+    }
+    text_done(&branch);
+    store->leaf.run = 0;
+    return status == ATTUNE_OK ? store_overwrite(store, err) : status;
+}
+
 /* 1: *out is a run of the session; 0: it has none left. */
 static int any_run(struct attune_store *store, int64_t *out, const char *session,
                    struct attune_error *err)

@@ -247,6 +247,8 @@ EXTRA_DIST += \
 	%D%/screens/tag.test \
 	%D%/screens/compare.test \
 	%D%/screens/compare-runs.test \
+	%D%/screens/tree.test \
+	%D%/screens/undo.test \
 	%D%/screens/seq2seq.test \
 	%D%/screens/models.test \
 	%D%/screens/variants.test \

@@ -22,6 +22,22 @@ static void note_backups(struct cli *cli, const char *path)
     }
 }
 
+static const struct cli_option options[] = {
+    {"branch", 0, NULL, "with a run every run that goes on from it"},
+    {NULL, 0, NULL, NULL},
+};
+
+static int remove_one(struct cli *cli, struct attune_store *store, const char *id,
+                      struct attune_error *err)
+{
+    int64_t number = cli_run_number(id);
+    size_t n;
+
+    return !number                  ? attune_store_remove_session(store, id, err)
+           : cli_has(cli, "branch") ? attune_store_remove_branch(store, number, &n, err)
+                                    : attune_store_remove_run(store, number, err);
+}
+
 static int run(struct cli *cli)
 {
     struct attune_store *store;
@@ -30,10 +46,7 @@ static int run(struct cli *cli)
     int status = cli_open_store(cli, &store, ATTUNE_STORE_WRITE, &err);
 
     for (int i = 0; status == ATTUNE_OK && i < cli->n_args; i++) {
-        int64_t number = cli_run_number(cli->args[i]);
-
-        status = number ? attune_store_remove_run(store, number, &err)
-                        : attune_store_remove_session(store, cli->args[i], &err);
+        status = remove_one(cli, store, cli->args[i], &err);
         if (status == ATTUNE_OK) {
             json_array_append_new(removed, cli_json_text(cli->args[i], strlen(cli->args[i])));
         }
@@ -51,9 +64,10 @@ static int run(struct cli *cli)
 
 const struct cmd_ops cmd_rm = {
     .name = "rm",
-    .args = "ID...",
+    .args = "ID... [--branch]",
     .help = "removes sessions (by name) or runs (by number) and overwrites their text",
     .groups = CLI_DB,
+    .options = options,
     .min_args = 1,
     .max_args = -1,
     .run = run,

@@ -109,7 +109,7 @@ static int print_session(struct cli *cli, const struct attune_run_record *runs, 
     json_t *list;
 
     if (!cli->json) {
-        if (!forest_init(&forest, runs, n)) {
+        if (!forest_init(&forest, runs, n, false)) {
             return cli_fail(cli, &(struct attune_error){ATTUNE_MEMORY, 0, "out of memory"});
         }
         for (size_t i = 0; i < n; i++) {

@@ -163,6 +163,24 @@ bool compose_take(struct compose *c, const struct attune_prompt *from)
     return arrange(c, state_of(c, from));
 }
 
+bool compose_before(struct compose *c, const struct attune_prompt *from)
+{
+    struct compose_state *s;
+
+    if (c->n_done > 0) {
+        return compose_take(c, from);
+    }
+    s = state_of(c, from);
+    if (!s || !reserve((void **)&c->entries, c->n_entries, sizeof *c->entries)) {
+        return false;
+    }
+    memmove(c->entries + 1, c->entries, c->n_entries * sizeof *c->entries);
+    c->entries[0] = (struct compose_entry){.before = s, .after = c->now};
+    c->n_entries++;
+    c->now = s;
+    return true;
+}
+
 int compose_put(const struct compose *c, struct attune_prompt *to, struct attune_error *err)
 {
     struct attune_prompt fresh;

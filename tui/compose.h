@@ -38,6 +38,9 @@ void compose_done(struct compose *c);
 /* What the prompt became elsewhere (restored, loaded, another template): one step. False: nothing
  * differed. */
 bool compose_take(struct compose *c, const struct attune_prompt *from);
+/* What the prompt was before the first step of this history: the first step leads from there, and
+ * stands to be done again. Where something can still be undone it is one more step. */
+bool compose_before(struct compose *c, const struct attune_prompt *from);
 /* What is edited here, into the prompt. */
 int compose_put(const struct compose *c, struct attune_prompt *to, struct attune_error *err);
 

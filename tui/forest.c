@@ -49,7 +49,51 @@ static void put_in_order(struct forest *f)
     }
 }
 
-bool forest_init(struct forest *f, const struct attune_run_record *runs, size_t n)
+bool forest_same_prompt(const struct attune_run_record *a, const struct attune_run_record *b)
+{
+    return a->n_prompt > 0 && a->n_prompt == b->n_prompt &&
+           memcmp(a->prompt_ids, b->prompt_ids, a->n_prompt * sizeof *a->prompt_ids) == 0;
+}
+
+/* Equal prompts together, the oldest run of each first. */
+static int by_prompt(const void *a, const void *b, void *runs)
+{
+    const struct attune_run_record *x = (struct attune_run_record *)runs + *(const long *)a,
+                                   *y = (struct attune_run_record *)runs + *(const long *)b;
+    int order = (x->n_prompt > y->n_prompt) - (x->n_prompt < y->n_prompt);
+
+    if (order == 0 && x->n_prompt) {
+        order = memcmp(x->prompt_ids, y->prompt_ids, x->n_prompt * sizeof *x->prompt_ids);
+    }
+    return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Gives roots with equal prompts one of them to stand below. */
+static bool join(struct forest *f, const struct attune_run_record *runs, long *parents)
+{
+    long *roots = calloc(f->n + 1, sizeof *roots);
+    size_t n = 0;
+
+    for (size_t i = 0; roots && i < f->n; i++) {
+        if (parents[i] == (long)f->n) {
+            roots[n++] = (long)i;
+        }
+    }
+    if (roots) {
+        qsort_r(roots, n, sizeof *roots, by_prompt, (void *)runs);
+    }
+    for (size_t i = 1, first = 0; roots && i < n; i++) {
+        if (forest_same_prompt(&runs[roots[i]], &runs[roots[first]])) {
+            parents[roots[i]] = roots[first];
+        } else {
+            first = i;
+        }
+    }
+    free(roots);
+    return roots != NULL;
+}
+
+bool forest_init(struct forest *f, const struct attune_run_record *runs, size_t n, bool joined)
 {
     struct entry *entries = calloc(n + 1, sizeof *entries);
 
@@ -67,8 +111,15 @@ bool forest_init(struct forest *f, const struct attune_run_record *runs, size_t 
         entries[i] = (struct entry){runs[i].id, (long)i};
     }
     qsort(entries, n, sizeof *entries, by_id);
-    for (size_t i = n; i-- > 0;) {
+    for (size_t i = 0; i < n; i++) {
         f->parent[i] = parent_of(&runs[i], entries, n);
+    }
+    if (joined && !join(f, runs, f->parent)) {
+        free(entries);
+        forest_done(f);
+        return false;
+    }
+    for (size_t i = n; i-- > 0;) {
         f->next[i] = f->child[f->parent[i]];
         f->child[f->parent[i]] = (long)i;
     }
@@ -106,4 +157,32 @@ size_t forest_guides(char *out, size_t capacity, const struct forest *f, size_t 
         len += (size_t)snprintf(out + len, capacity - len, "%s", parts[k]);
     }
     return depth;
+}
+
+size_t forest_row(const struct forest *f, size_t at)
+{
+    size_t row = 0;
+
+    while (row < f->n && f->order[row] != at) {
+        row++;
+    }
+    return row;
+}
+
+void forest_branch(const struct forest *f, size_t at, size_t *first, size_t *n)
+{
+    size_t row = forest_row(f, at);
+
+    *first = row;
+    *n = row < f->n;
+    for (row++; row < f->n; row++, ++*n) {
+        long up = f->parent[f->order[row]];
+
+        while (up != (long)f->n && up != (long)at) {
+            up = f->parent[up];
+        }
+        if (up != (long)at) {
+            break;
+        }
+    }
 }

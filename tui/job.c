@@ -320,6 +320,9 @@ static void do_run(struct worker *w, struct job *job)
         if (status == ATTUNE_OK) {
             status = attune_run_finish(run, &err);
         }
+        if (status == ATTUNE_OK) {
+            job_opened(w, attune_run_id(run));
+        }
     }
     if (status != ATTUNE_OK) {
         say_error(w, &err);
@@ -438,7 +441,7 @@ static int verify(struct worker *w, struct attune_store *store, int64_t run,
     return ATTUNE_OK;
 }
 
-static void do_replay(struct worker *w, struct job *job)
+void job_replay(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_store *store = job_store(w, &err);
@@ -447,6 +450,9 @@ static void do_replay(struct worker *w, struct job *job)
 
     if (status == ATTUNE_OK) {
         status = tell_record(w, store, job->run, EVENT_recorded, &err);
+    }
+    if (status == ATTUNE_OK) {
+        job_opened(w, job->run);
     }
     if (status == ATTUNE_OK) {
         status = play(w, store, job->run, record.stop, &err);
@@ -458,6 +464,11 @@ static void do_replay(struct worker *w, struct job *job)
         say_error(w, &err);
     }
     attune_run_record_done(&record);
+}
+
+static void do_replay(struct worker *w, struct job *job)
+{
+    job_replay(w, job);
 }
 
 static void do_restore(struct worker *w, struct job *job)
@@ -523,6 +534,31 @@ static void do_fork(struct worker *w, struct job *job)
 static void do_compare(struct worker *w, struct job *job)
 {
     job_compare(w, job);
+}
+
+static void do_journal(struct worker *w, struct job *job)
+{
+    job_journal(w, job);
+}
+
+static void do_undo(struct worker *w, struct job *job)
+{
+    job_undo(w, job);
+}
+
+static void do_back(struct worker *w, struct job *job)
+{
+    job_back(w, job);
+}
+
+static void do_mark(struct worker *w, struct job *job)
+{
+    job_mark(w, job);
+}
+
+static void do_prune(struct worker *w, struct job *job)
+{
+    job_prune(w, job);
 }
 
 void job_do(struct worker *w, struct job *job)

@@ -96,6 +96,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/task.h \
 	%D%/workbench_event.c \
 	%D%/workbench_event.h \
+	%D%/workbench_journal.c \
 	%D%/workbench_knob.c \
 	%D%/workbench_look.c \
 	%D%/workbench_pin.c \
@@ -158,6 +159,8 @@ libtui_a_SOURCES += \
 	%D%/prompt_pool.c \
 	%D%/prompt_act.h \
 	%D%/prompt_view.c \
+	%D%/sessions_act.c \
+	%D%/sessions_act.h \
 	%D%/prompt_view.h \
 	%D%/measure.c \
 	%D%/measure.h \

@@ -92,10 +92,30 @@ void prompt_take(struct panel *panel)
     struct prompt_state *s = panel->state;
 
     take_task(panel);
-    if (s->compose->now) {
-        compose_take(s->compose, &panel->bench->prompt);
-        keep_place(s);
+    if (!s->compose->now) {
+        return;
     }
+    if (panel->bench->draft == BENCH_DRAFT_BEFORE) {
+        compose_before(s->compose, &panel->bench->prompt);
+    } else if (panel->bench->draft == BENCH_DRAFT_LEFT) { /* nothing of before can be undone */
+        compose_done(s->compose);
+        if (compose_init(s->compose, &panel->bench->prompt) != ATTUNE_OK) {
+            bench_say(panel->bench, true, "out of memory");
+            return;
+        }
+        s->at = (struct prompt_place){s->compose->now->n - 1, false};
+    } else {
+        compose_take(s->compose, &panel->bench->prompt);
+    }
+    keep_place(s);
+    if (panel->bench->draft != BENCH_DRAFT_NONE && panel->bench->undos != 0) {
+        bool again = panel->bench->undos > 0;
+
+        panel->bench->draft = BENCH_DRAFT_NONE;
+        panel->bench->undos += again ? -1 : 1;
+        prompt_act(panel, again ? "undo" : "redo", NULL);
+    }
+    panel->bench->draft = BENCH_DRAFT_NONE;
 }
 
 /* After a change here: into the workbench, and on to the worker. */
@@ -106,6 +126,11 @@ bool prompt_put(struct panel *panel)
 
     keep_place(s);
     s->goal = -1;
+    if (s->journaled != s->compose->n_done) { /* a step began: what stood before it is whole */
+        bench_journal(panel->bench);
+        s->journaled = s->compose->n_done;
+    }
+    panel->bench->drafted = true;
     if (compose_put(s->compose, &panel->bench->prompt, &err) != ATTUNE_OK) {
         bench_say(panel->bench, true, "%s", err.text);
         return true;

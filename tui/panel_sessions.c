@@ -9,36 +9,30 @@
 #include <string.h>
 
 #include "cells.h"
-#include "forest.h"
 #include "prompt_view.h"
+#include "sessions_act.h"
 #include "view.h"
 
-struct sessions_state {
-    size_t selected, top; /* rows of the forest */
-    int rows;
-    struct forest forest; /* of the list as last looked at */
-    char search[128];
-    bool asked;        /* for the list as it is */
-    int64_t asked_run; /* the newest run then: another one is a reason to ask again */
-    int64_t to_remove; /* asked once; the second time it goes */
-};
-
-/* The forest of the list as it is now; it costs less than to know whether it changed. */
-static const struct forest *grown(struct panel *panel)
+/* The forest of the list as it is now; it costs less than to know whether it changed. Of a hoisted
+ * branch its rows alone. */
+const struct attune_run_record *sessions_selected(struct panel *panel)
 {
     struct sessions_state *s = panel->state;
+    struct workbench *b = panel->bench;
 
     forest_done(&s->forest);
-    forest_init(&s->forest, panel->bench->runs, panel->bench->n_runs);
-    return &s->forest;
-}
-
-static const struct attune_run_record *selected(struct panel *panel)
-{
-    const struct sessions_state *s = panel->state;
-    const struct forest *forest = grown(panel);
-
-    return s->selected < forest->n ? &panel->bench->runs[forest->order[s->selected]] : NULL;
+    s->first = s->n = 0;
+    if (!forest_init(&s->forest, b->runs, b->n_runs, s->joined)) {
+        return NULL;
+    }
+    s->n = s->forest.n;
+    for (size_t i = 0; s->root && i < b->n_runs; i++) {
+        if (b->runs[i].id == s->root) {
+            forest_branch(&s->forest, i, &s->first, &s->n);
+        }
+    }
+    s->selected = s->selected < s->n ? s->selected : s->n ? s->n - 1 : 0;
+    return s->n ? &b->runs[s->forest.order[s->first + s->selected]] : NULL;
 }
 
 static void end_panel(struct panel *panel)
@@ -85,7 +79,8 @@ static int draw_prompt(struct canvas *c, struct rect r, const struct attune_run_
         attune_prompt_from_json(&prompt, run->prompt_json, strlen(run->prompt_json), NULL) ==
             ATTUNE_OK) {
         x = canvas_print(c, r, 0, 0, style_of(c, ROLE_DIM), "%s ",
-                         prompt_view_shots(shots, attune_prompt_shots(&prompt)));
+                         run->n_decoder ? task_at(TASK_rewrite)->title
+                                        : prompt_view_shots(shots, attune_prompt_shots(&prompt)));
         line = line_of(prompt.blocks[prompt.n - 1].text, &len);
         x += canvas_text(c, r, 0, x, line, len, style_of(c, ROLE_QUERY));
         attune_prompt_done(&prompt);
@@ -101,7 +96,10 @@ static int draw_fork(struct canvas *c, struct rect r, const struct attune_run_re
 {
     int x = canvas_text(c, r, 0, 0, guides, strlen(guides), style_of(c, ROLE_DIM));
 
-    return x + canvas_print(c, r, 0, x, style_of(c, ROLE_QUERY), "after step %zu", run->fork_steps);
+    return x + (run->fork_of
+                    ? canvas_print(c, r, 0, x, style_of(c, ROLE_QUERY), "after step %zu",
+                                   run->fork_steps)
+                    : canvas_print(c, r, 0, x, style_of(c, ROLE_QUERY), "the same prompt"));
 }
 
 static void draw_output(struct canvas *c, struct rect r, const struct attune_run_record *run)
@@ -133,7 +131,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
     static const char *const glyphs[] = {"\u2502 ", "  ", "\u251c\u2500", "\u2514\u2500"};
     const struct sessions_state *s = panel->state;
     const struct workbench *b = panel->bench;
-    const size_t place = s->forest.order[row];
+    const size_t place = s->forest.order[s->first + row];
     const struct attune_run_record *run = &b->runs[place];
     bool chosen = row == s->selected, wide = r.cols >= 72, shows_model = r.cols >= 112;
     char guides[6 * FOREST_DEEPEST + 1];
@@ -143,6 +141,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
                  "%s%4lld",
                  chosen                        ? "\u25b8"
                  : bench_is_marked(b, run->id) ? "\u2713"
+                 : run->bookmarked             ? "\u2605"
                  : run->id == b->run           ? "\u2022"
                                                : " ",
                  (long long)run->id);
@@ -179,7 +178,7 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
 static void draw_detail(struct panel *panel, struct canvas *c, struct rect r, int y)
 {
     const struct sessions_state *s = panel->state;
-    const struct attune_run_record *run = selected(panel);
+    const struct attune_run_record *run = sessions_selected(panel);
     char text[160];
     int x = 0;
 
@@ -189,6 +188,9 @@ static void draw_detail(struct panel *panel, struct canvas *c, struct rect r, in
     }
     if (!run) {
         return;
+    }
+    if (run->bookmarked) {
+        x += view_pair(c, r, y, x, "bookmark", *run->bookmark ? run->bookmark : "\u2605");
     }
     if (run->tags && *run->tags) {
         x += view_pair(c, r, y, x, "tags", run->tags);
@@ -211,9 +213,8 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
     struct rect r = view_rows(inside, 0, inside.rows - foot);
 
     ask(panel);
-    grown(panel);
+    sessions_selected(panel);
     s->rows = r.rows;
-    s->selected = s->selected < b->n_runs ? s->selected : b->n_runs ? b->n_runs - 1 : 0;
     if (b->n_runs == 0) {
         if (foot && panel->typing) {
             draw_detail(panel, c, inside, inside.rows - 1);
@@ -226,8 +227,8 @@ static void draw(struct panel *panel, struct canvas *c, struct rect inside)
         }
         return;
     }
-    s->top = view_scroll(s->top, s->selected, b->n_runs, r.rows);
-    for (int y = 0; y < r.rows && s->top + (size_t)y < s->forest.n; y++) {
+    s->top = view_scroll(s->top, s->selected, s->n, r.rows);
+    for (int y = 0; y < r.rows && s->top + (size_t)y < s->n; y++) {
         draw_run(panel, c, r, y, s->top + (size_t)y);
     }
     if (foot) {
@@ -243,7 +244,12 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
     if (s->search[0]) {
         snprintf(out, capacity, "Runs \u00b7 %zu with \"%s\"", n, s->search);
     } else {
-        snprintf(out, capacity, "Runs \u00b7 %zu", n);
+        snprintf(out, capacity, "Runs \u00b7 %zu%s", n, s->joined ? ", equal prompts joined" : "");
+    }
+    if (s->root) {
+        size_t len = strlen(out);
+
+        snprintf(out + len, capacity - len, " \u00b7 only run %lld and below", (long long)s->root);
     }
 }
 
@@ -297,23 +303,6 @@ static bool type(struct panel *panel, const struct key *key)
     }
 }
 
-static bool remove_run(struct panel *panel, const struct attune_run_record *run)
-{
-    struct sessions_state *s = panel->state;
-
-    if (s->to_remove != run->id) {
-        s->to_remove = run->id;
-        bench_say(panel->bench, false,
-                  "remove run %lld for good? the same key once more removes it",
-                  (long long)run->id);
-        return true;
-    }
-    s->to_remove = 0;
-    s->asked = false;
-    bench_remove_run(panel->bench, run->id);
-    return true;
-}
-
 static bool move(struct panel *panel, enum view_move move)
 {
     struct sessions_state *s = panel->state;
@@ -321,7 +310,7 @@ static bool move(struct panel *panel, enum view_move move)
     if (move == VIEW_STAY || move == VIEW_LEFT || move == VIEW_RIGHT) {
         return false;
     }
-    s->selected = view_moved(move, s->selected, panel->bench->n_runs, s->rows);
+    s->selected = view_moved(move, s->selected, s->n, s->rows);
     s->to_remove = 0;
     panel->bench->frame++;
     return true;
@@ -329,7 +318,7 @@ static bool move(struct panel *panel, enum view_move move)
 
 static bool action(struct panel *panel, const char *name, const char *arg)
 {
-    const struct attune_run_record *run = selected(panel);
+    const struct attune_run_record *run = sessions_selected(panel);
 
     if (strcmp(name, "find") == 0) {
         return find(panel, arg);
@@ -367,6 +356,10 @@ static bool action(struct panel *panel, const char *name, const char *arg)
         }
         return false;
     }
+    if (strcmp(name, "run_back") == 0 || strcmp(name, "run_forward") == 0) {
+        bench_back(panel->bench, name[4] == 'f');
+        return true;
+    }
     if (strcmp(name, "run_mark") == 0) {
         if (run) {
             bench_mark_run(panel->bench, run->id);
@@ -374,10 +367,7 @@ static bool action(struct panel *panel, const char *name, const char *arg)
         }
         return true;
     }
-    if (strcmp(name, "run_remove") == 0) {
-        return !run || remove_run(panel, run);
-    }
-    return move(panel, view_move_of_action(name));
+    return sessions_act(panel, name, arg ? arg : "", run) || move(panel, view_move_of_action(name));
 }
 
 static bool key(struct panel *panel, const struct key *key)
@@ -386,7 +376,7 @@ static bool key(struct panel *panel, const struct key *key)
     size_t row = s->top + (size_t)(key->y - panel->inside.y);
 
     if (key->kind == KEY_MOUSE && key->press && key->button == 0) {
-        if (row < panel->bench->n_runs) {
+        if (row < s->n) {
             s->selected = row;
             panel->bench->frame++;
         }
@@ -397,6 +387,11 @@ static bool key(struct panel *panel, const struct key *key)
     }
     if (key->kind == KEY_NAMED && key->code == NAMED_ENTER) {
         return action(panel, "run_replay", NULL);
+    }
+    if (key->kind == KEY_NAMED && key->mods == 0 &&
+        (key->code == NAMED_LEFT || key->code == NAMED_RIGHT)) {
+        return sessions_act(panel, key->code == NAMED_LEFT ? "parent" : "child", "",
+                            sessions_selected(panel));
     }
     return move(panel, view_move_of_key(key));
 }

@@ -225,8 +225,9 @@ static bool undo(struct panel *panel, const char *arg)
     struct prompt_state *s = panel->state;
     struct edit *where;
 
-    if (!compose_undo(s->compose, &where)) {
-        return prompt_fail(panel, "nothing to undo");
+    if (!compose_undo(s->compose, &where)) { /* before this program was started */
+        bench_undo(panel->bench, false);
+        return true;
     }
     prompt_place_find(&s->at, s->compose, where);
     return prompt_put(panel);
@@ -238,7 +239,8 @@ static bool redo(struct panel *panel, const char *arg)
     struct edit *where;
 
     if (!compose_redo(s->compose, &where)) {
-        return prompt_fail(panel, "nothing to redo");
+        bench_undo(panel->bench, true);
+        return true;
     }
     prompt_place_find(&s->at, s->compose, where);
     return prompt_put(panel);

@@ -11,6 +11,7 @@ struct prompt_state { /* a history for each task: undo does not lead from one in
     struct compose composes[TASK_COUNT], *compose;
     enum task_name task; /* whose fields are shown */
     struct prompt_place at;
+    size_t journaled; /* steps done when the last state went into the journal */
     int goal;    /* column that Up and Down keep to; -1: where the cursor is */
     size_t top;  /* first row shown */
     int columns; /* of the last draw: Up and Down move over the same rows that are seen */

@@ -43,6 +43,9 @@ int bench_open(struct workbench *b, const struct bench_options *options, struct 
 
 void bench_close(struct workbench *b)
 {
+    if (b->worker && b->drafted) {
+        bench_journal(b);
+    }
     worker_close(b->worker);
     attune_model_close(b->model);
     attune_prompt_done(&b->prompt);
@@ -387,6 +390,9 @@ int bench_run(struct workbench *b)
 
     if (!task_generates(b->task)) {
         return bench_use_answer(b);
+    }
+    if (b->drafted) {
+        bench_journal(b);
     }
     job = bench_prepare(b, JOB_run);
     status = job ? attune_prompt_copy(&job->prompt, &b->prompt, &err) : ATTUNE_MEMORY;

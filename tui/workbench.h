@@ -155,6 +155,9 @@ enum bench_state {
     BENCH_FAILED
 };
 
+/* Why the prompt is another one: a step back or forward in the journal, or as it was left. */
+enum bench_draft { BENCH_DRAFT_NONE, BENCH_DRAFT_BEFORE, BENCH_DRAFT_AFTER, BENCH_DRAFT_LEFT };
+
 struct workbench {
     struct worker *worker;
     enum bench_state state;
@@ -166,6 +169,10 @@ struct workbench {
     enum task_name task;
     struct attune_prompt prompt;
     struct attune_prompt kept[TASK_COUNT]; /* of the other tasks; n 0: not begun */
+    enum bench_draft draft; /* the composer takes it and says NONE */
+    bool drafted, resumed;  /* something was written; the journal was looked at */
+    bool undoing;           /* the journal was asked for a step and has not answered */
+    int undos;              /* keys that came meanwhile: undo counts up, redo down */
     uint64_t revision;
     struct attune_chain *chain;
     size_t max_tokens;
@@ -323,6 +330,18 @@ void bench_remove_run(struct workbench *b, int64_t run);
 void bench_load_model(struct workbench *b, const char *path_or_name);
 void bench_next_model(struct workbench *b); /* the one behind it in the library */
 
+/* workbench_journal.c. The prompt as it is now into the journal; what stood there before or after;
+ * which run was open before or after; once, as the composer was left. */
+void bench_journal(struct workbench *b);
+void bench_undo(struct workbench *b, bool redo);
+void bench_back(struct workbench *b, bool forward);
+void bench_resume(struct workbench *b);
+
+/* The run and every run that goes on from it, for good. */
+void bench_prune(struct workbench *b, int64_t run);
+/* Puts a mark on a run or takes it off (attune/mark.h). */
+void bench_mark(struct workbench *b, int64_t run, enum attune_mark_kind kind, const char *text,
+                bool on);
 /* workbench_runs.c. Marks a run for comparison, or takes its mark off. */
 void bench_mark_run(struct workbench *b, int64_t run);
 bool bench_is_marked(const struct workbench *b, int64_t run);

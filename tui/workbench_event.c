@@ -53,6 +53,9 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_score] = BENCH_IDLE,       [JOB_heads] = BENCH_IDLE,
         [JOB_write] = BENCH_IDLE,       [JOB_fork] = BENCH_GENERATING,
         [JOB_compare] = BENCH_IDLE,     [JOB_lens] = BENCH_IDLE,
+        [JOB_journal] = BENCH_IDLE,     [JOB_undo] = BENCH_IDLE,
+        [JOB_back] = BENCH_REPLAYING,   [JOB_prune] = BENCH_IDLE,
+        [JOB_mark] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -100,6 +103,7 @@ static void take_loaded(struct workbench *b, struct event *event)
     }
     bench_fit_task(b);
     bench_prompt_changed(b);
+    bench_resume(b);
 }
 
 static void take_tokenized(struct workbench *b, struct event *event)
@@ -402,6 +406,31 @@ static void take_picked(struct workbench *b, struct event *event)
     }
 }
 
+/* What stood in the composer before or after, or as it was left. */
+static void take_draft(struct workbench *b, struct event *event)
+{
+    b->undoing = false;
+    if (event->prompt.n == 0) {
+        b->undos = 0;
+        bench_say(b, true, "%s", event->text ? event->text : "");
+        return;
+    }
+    if (event->revision != b->revision || event->task != b->task) {
+        b->undos = 0;
+        return; /* something was written meanwhile */
+    }
+    attune_prompt_done(&b->prompt);
+    b->prompt = event->prompt;
+    memset(&event->prompt, 0, sizeof event->prompt);
+    b->draft = event->move == ATTUNE_JOURNAL_UNDO   ? BENCH_DRAFT_BEFORE
+               : event->move == ATTUNE_JOURNAL_REDO ? BENCH_DRAFT_AFTER
+                                                    : BENCH_DRAFT_LEFT;
+    if (b->draft == BENCH_DRAFT_LEFT) {
+        bench_say(b, false, "the composer is as it was left; undo leads further back");
+    }
+    bench_prompt_changed(b);
+}
+
 static void take_said(struct workbench *b, struct event *event)
 {
     bench_say(b, event->is_error, "%s", event->text ? event->text : "");
@@ -422,6 +451,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
         [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
         [EVENT_lens] = take_lens,
+        [EVENT_draft] = take_draft,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

@@ -86,3 +86,27 @@ bool bench_compare(struct workbench *b, const char *runs)
     worker_post(b->worker, job);
     return true;
 }
+
+void bench_prune(struct workbench *b, int64_t run)
+{
+    struct job *job = job_new(JOB_prune);
+
+    if (job) {
+        job->run = run;
+        worker_post(b->worker, job);
+    }
+}
+
+void bench_mark(struct workbench *b, int64_t run, enum attune_mark_kind kind, const char *text,
+                bool on)
+{
+    struct job *job = job_new(JOB_mark);
+
+    if (job) {
+        job->run = run;
+        job->mark = kind;
+        job->text = text ? strdup(text) : NULL;
+        job->verify = !on;
+        worker_post(b->worker, job);
+    }
+}

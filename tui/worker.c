@@ -77,6 +77,7 @@ void event_free(struct event *event)
         free(event->heads.cells);
         walk_view_done(&event->walk);
         free(event->score.scores);
+        attune_prompt_done(&event->prompt);
         attune_compare_done(event->compare);
         free(event->compare);
         free(event->lens.cells);
@@ -269,6 +270,9 @@ static void *work(void *arg)
         w->running = false;
     }
     pthread_mutex_unlock(&w->lock);
+    for (struct job *job; (job = worker_steal(w, JOB_journal)); job_free(job)) {
+        job_do(w, job); /* what was written is kept */
+    }
     attune_mix_free(w->mix);
     attune_context_free(w->ctx);
     attune_context_free(w->deep);

@@ -8,6 +8,8 @@
 
 #include "workbench.h"
 
+#include <attune/journal.h>
+
 #include <pthread.h>
 
 /* KIND(name, text, latest): what can be asked; of the `latest` kinds only the newest waiting one
@@ -29,7 +31,12 @@
     KIND(write, "writing", false)                                                                  \
     KIND(fork, "generating", false)                                                                \
     KIND(compare, "comparing", true)                                                               \
-    KIND(lens, "looking", true)
+    KIND(lens, "looking", true)                                                                    \
+    KIND(journal, "journal", false)                                                                \
+    KIND(undo, "undo", false)                                                                      \
+    KIND(back, "going back", false)                                                                \
+    KIND(prune, "removing", false)                                                                 \
+    KIND(mark, "marking", false)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -54,6 +61,8 @@ struct job { /* fields that a kind does not need stay zero */
     bool verify;                       /* pick: broken lines are left out */
     int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
     size_t n_runs;
+    enum attune_journal_move move; /* undo, back */
+    enum attune_mark_kind mark;    /* mark: of `text`, put on, or with `verify` taken off */
     attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
     uint8_t *type_ids;         /* [n] segments, or NULL */
     attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
@@ -88,7 +97,8 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(answer)                                                                                   \
     KIND(compared)                                                                                 \
     KIND(picked)                                                                                   \
-    KIND(lens)
+    KIND(lens)                                                                                     \
+    KIND(draft)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -125,6 +135,9 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct attune_run_record *records; /* listed: [n]; recorded, restored: one */
     struct attune_verdict verdict;
     struct attune_compare *compare; /* compared */
+    struct attune_prompt prompt;    /* draft */
+    enum attune_journal_move move;  /* draft */
+    enum task_name task;            /* draft */
 };
 
 struct worker {
@@ -181,6 +194,14 @@ void job_attention(struct worker *w, struct job *job); /* job_attention.c */
 void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
 void job_write(struct worker *w, struct job *job);     /* job_attention.c */
 void job_compare(struct worker *w, struct job *job);   /* job_store.c */
+void job_journal(struct worker *w, struct job *job);   /* job_store.c */
+void job_undo(struct worker *w, struct job *job);      /* job_store.c */
+void job_back(struct worker *w, struct job *job);      /* job_store.c */
+void job_prune(struct worker *w, struct job *job);     /* job_store.c */
+void job_mark(struct worker *w, struct job *job);      /* job_store.c */
+/* The run is open now. */
+void job_opened(struct worker *w, int64_t run);        /* job_store.c */
+void job_replay(struct worker *w, struct job *job);    /* job.c */
 void job_pick(struct worker *w, struct job *job);      /* job_pick.c */
 void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
 void job_score(struct worker *w, struct job *job);     /* job_walk.c */

@@ -53,6 +53,8 @@ struct attune_run_record {
     size_t n_steps;
     char *origin;  /* "" or NULL: attune made it; "llm": it came as text, without tokens and steps */
     char *details; /* JSON: what its origin says of it; "" or NULL */
+    bool bookmarked; /* reading: the run itself is, under this name */
+    char *bookmark;
     char *tags,
         *note; /* reading: the run's own (attune/mark.h), tags by name with a blank between */
 };
@@ -134,6 +136,9 @@ void attune_session_rows_free(struct attune_session_row *rows, size_t n);
 /* Removal is real: what no other run needs is overwritten in the file and gone from its log. If
  * another program reads the file at that moment: ATTUNE_BUSY, removed but not yet overwritten. */
 int attune_store_remove_run(struct attune_store *store, int64_t run, struct attune_error *err);
+/* The run and every run that goes on from it, at whatever step; *n of them. */
+int attune_store_remove_branch(struct attune_store *store, int64_t run, size_t *n,
+                               struct attune_error *err);
 int attune_store_remove_session(struct attune_store *store, const char *name,
                                 struct attune_error *err);
 

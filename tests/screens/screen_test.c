@@ -19,6 +19,7 @@
  * - quiet: nothing is sent while nothing happens
  * - sent MOST: at most so many bytes since the last keys
  * - ends STATUS: the program has ended so, and the terminal is as it was
+ * - again: the same program once more, with the home it left
  *
  * $GOLDEN stands for the folder of small models. Where the numbers of a model would show, line and
  * contains are enough. */
@@ -278,6 +279,19 @@ static void do_ends(struct script *s, char *arg)
     s->text = emulator_text(s->e);
 }
 
+static void do_again(struct script *s, char *arg)
+{
+    if (!s->ended) {
+        script_fail(s, "again comes after ends");
+    }
+    emulator_stop(s->e);
+    free(s->text);
+    s->e = NULL;
+    s->text = NULL;
+    s->ended = false;
+    script_start(s);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct script *s, char *arg);
@@ -287,6 +301,7 @@ static const struct {
     {"resize", do_resize}, {"contains", do_contains}, {"absent", do_absent}, {"line", do_line},
     {"cell", do_cell},     {"cursor", do_cursor},     {"quiet", do_quiet},   {"sent", do_sent},
     {"signal", do_signal}, {"ends", do_ends},
+    {"again", do_again},
 };
 
 /* Whether the expected screen that follows is what is shown; *next moves behind it. */

@@ -53,12 +53,14 @@ void script_start(struct script *s)
             script_env(s, defaults[i][0], defaults[i][1]);
         }
     }
-    script_env(s, "HOME", s->home);
-    script_env(s, "XDG_DATA_HOME", s->home);
-    script_env(s, "XDG_CONFIG_HOME", s->home);
-    script_env(s, "XDG_STATE_HOME", s->home);
-    assert_non_null(program);
-    s->args[0] = strdup(program);
+    if (!s->args[0]) { /* the first time */
+        script_env(s, "HOME", s->home);
+        script_env(s, "XDG_DATA_HOME", s->home);
+        script_env(s, "XDG_CONFIG_HOME", s->home);
+        script_env(s, "XDG_STATE_HOME", s->home);
+        assert_non_null(program);
+        s->args[0] = strdup(program);
+    }
     s->e = emulator_start(s->rows, s->cols, s->args, s->env);
     assert_non_null(s->e);
 }
