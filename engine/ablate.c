@@ -14,7 +14,11 @@
 
 #include "engine/head_list.h"
 
-enum mode { SAYS_ALL, SAYS_NOTHING, SAYS_MEAN };
+enum mode {
+    SAYS_ALL = ATTUNE_ABLATED_NOT,
+    SAYS_NOTHING = ATTUNE_ABLATED_ZERO,
+    SAYS_MEAN = ATTUNE_ABLATED_MEAN
+};
 
 struct pile { /* of one stack */
     int n_layers, n_heads;
@@ -80,11 +84,15 @@ static int read_mode(const struct head_item *item, uint8_t *out, struct attune_e
         *out = SAYS_NOTHING;
         return ATTUNE_OK;
     }
+    if (item->value_len == 3 && memcmp(item->value, "off", 3) == 0) {
+        *out = SAYS_ALL;
+        return ATTUNE_OK;
+    }
     *out = SAYS_MEAN;
     return item->value_len == 4 && memcmp(item->value, "mean", 4) == 0
                ? ATTUNE_OK
                : attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                                  "'%.*s': behind the colon stands zero or mean",
+                                  "'%.*s': behind the colon stands zero, mean or off",
                                   (int)(item->len < 40 ? item->len : 40), item->text);
 }
 
@@ -254,6 +262,35 @@ int attune_ablation_text(char **out, const struct attune_model *model, const cha
         ablation_free(a);
     }
     return status;
+}
+
+enum attune_ablated attune_ablation_of(const struct attune_model *model, const char *text,
+                                       const char *item)
+{
+    struct ablation *a;
+    struct head_item it;
+    const struct pile *pile;
+    const char *at = item;
+    enum attune_ablated mode = ATTUNE_ABLATED_NOT;
+
+    if (parse(&a, model, text, NULL) != ATTUNE_OK) {
+        return mode;
+    }
+    pile = head_list_next(&it, item, &at, NULL) > 0 ? find_pile(a, &it, model) : NULL;
+    if (pile && it.layer >= 0 && it.layer < pile->n_layers) {
+        const uint8_t *blocks = pile->blocks + it.layer * ABLATE_BLOCKS,
+                      *heads = (it.stack == ATTUNE_STACK_CROSS ? pile->cross : pile->heads) +
+                               it.layer * pile->n_heads;
+
+        mode = it.part == PART_HEAD ? it.head >= 0 && it.head < pile->n_heads
+                                          ? (enum attune_ablated)heads[it.head]
+                                          : ATTUNE_ABLATED_NOT
+               : it.part == PART_MLP || blocks[ABLATE_SELF] == blocks[ABLATE_MLP]
+                   ? (enum attune_ablated)blocks[ABLATE_MLP]
+                   : ATTUNE_ABLATED_NOT;
+    }
+    ablation_free(a);
+    return mode;
 }
 
 /* ---- at work ---- */

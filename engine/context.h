@@ -32,6 +32,7 @@ struct side {
     bool masked;             /* some token is padding */
     struct kept self, cross;
     float *final;    /* [N, d] after the last norm */
+    float *scales;   /* [N] 1 / sigma of that norm; 1 without one */
     float *hidden;   /* [L + 1, N, d] if asked for */
     float *rotary;   /* [N, rotary_dims / 2, 2] cosine and sine */
     float *slopes;   /* [H] ALiBi; 0 without */

@@ -13,6 +13,7 @@
 #include "engine/attend.h"
 #include "engine/product.h"
 
+#include <math.h>
 #include <string.h>
 
 struct norming {
@@ -306,6 +307,30 @@ static void keep_hidden(const struct attune_context *ctx, struct side *side, int
     }
 }
 
+/* What the last norm divides by, kept: with it held, a logit is linear in the stream (why.c). */
+static void keep_scales(const struct attune_context *ctx, struct side *side, size_t count)
+{
+    const struct recipe *r = ctx->recipe;
+    size_t d = (size_t)r->d_model;
+
+    for (size_t t = 0; t < count; t++) {
+        const float *x = ctx->x + t * d;
+        double mean = 0, squares = 0;
+
+        for (size_t i = 0; i < d && r->norm == NORM_LAYER; i++) {
+            mean += (double)x[i];
+        }
+        mean /= (double)d;
+        for (size_t i = 0; i < d; i++) {
+            squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+        }
+        side->scales[side->n + t] =
+            side->stack->final_norm.weight
+                ? (float)(1 / sqrt(squares / (double)d + (double)r->norm_eps))
+                : 1;
+    }
+}
+
 int forward(struct attune_context *ctx, struct side *side, size_t count,
             struct attune_progress *progress, struct attune_error *err)
 {
@@ -325,6 +350,7 @@ int forward(struct attune_context *ctx, struct side *side, size_t count,
             atomic_fetch_add(&progress->done, count);
         }
     }
+    keep_scales(ctx, side, count);
     normalize(ctx, final, ctx->x, &stack->final_norm, count);
     if (context_stops(ctx)) { /* whoever sees it left something out */
         ctx->progress = NULL;

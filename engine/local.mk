@@ -143,7 +143,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/team.c \
 	%D%/team.h \
 	%D%/tensors.c \
-	%D%/trace.c
+	%D%/trace.c \
+	%D%/why.c
 
 # Tokenizers.
 engine_parts += \

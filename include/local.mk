@@ -32,4 +32,5 @@ noinst_HEADERS += \
 	%D%/attune/task.h \
 	%D%/attune/tensors.h \
 	%D%/attune/tokenizer.h \
+	%D%/attune/why.h \
 	%D%/attune/upkeep.h

@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	%D%/tui/cmd_bench_test \
 	%D%/engine/ablate_test \
 	%D%/engine/mix_test \
+	%D%/engine/why_test \
 	%D%/engine/shift_test \
 	%D%/engine/activations_test \
 	%D%/engine/attention_test \
@@ -161,6 +162,7 @@ made_rows_sources = %D%/engine/made_rows.c %D%/engine/made_rows.h
 %C%_engine_kernel_test_SOURCES = %D%/engine/kernel_test.c $(made_rows_sources)
 
 golden_sources = %D%/engine/golden.c %D%/engine/golden.h
+%C%_engine_why_test_SOURCES = %D%/engine/why_test.c $(golden_sources)
 %C%_engine_mix_test_SOURCES = %D%/engine/mix_test.c $(golden_sources)
 %C%_engine_ablate_test_SOURCES = %D%/engine/ablate_test.c $(golden_sources)
 %C%_engine_activations_test_SOURCES = %D%/engine/activations_test.c $(golden_sources)
@@ -208,6 +210,7 @@ EXTRA_DIST += %D%/golden/gguf %D%/golden/hf %D%/golden/sampling %D%/golden/store
 
 # Scripts of keys and screens, run in an emulated terminal.
 EXTRA_DIST += \
+	%D%/screens/ablation.test \
 	%D%/screens/ascii.test \
 	%D%/screens/vi.test \
 	%D%/screens/settings.test \

@@ -100,6 +100,10 @@ bool attention_turn(struct workbench *b, const char *action, const char *arg)
         set_number(b, action, &b->head, heads, arg);
     } else if (strcmp(action, "kind") == 0) {
         set_kind(b, arg);
+    } else if (strcmp(action, "ablate") == 0) {
+        bench_ablate(b, arg ? arg : "");
+    } else if (strcmp(action, "ablate_head") == 0 || strcmp(action, "ablate_layer") == 0) {
+        bench_turn_ablation(b, b->kind, b->layer, action[7] == 'h' ? b->head : -1);
     } else {
         return false;
     }

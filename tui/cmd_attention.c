@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "map.h"
+#include "cli_saved.h"
+#include "cli_store.h"
+#include "cli_why.h"
+
+enum { MOST_WRITTEN = 128 }; /* by an encoder-decoder whose decoder's side was not given */
 
 static const struct cli_option options[] = {
     {"layer", 0, "L", "layer, from 0 (0)"},
@@ -20,6 +24,12 @@ static const struct cli_option options[] = {
      "heads over each other: mean, max or rollout, of --layer or of the whole model; norm: one "
      "head, weights times the length of their values"},
     {"heads", 0, "0.1:0.5,2.3", "a sum of these heads, each times its number"},
+    {"run", 0, "ID", "of a saved run, its steps included, in place of a prompt"},
+    {"why", 0, "Q,K", "the products behind the weight of query Q and key K, counted from 0"},
+    {"contributions", 0, NULL, "what every head adds to the logit of --token at --position"},
+    {"token", 0, "ID|TEXT", "with --contributions: of this token (the likeliest)"},
+    {"against", 0, "ID|TEXT", "with --contributions: less the logit of this one"},
+    {"position", 0, "N", "with --contributions: behind this token, from 0 (the last)"},
     {"scores", 0, NULL, "what every head does: its pattern and its scores"},
     {"sort", 0, "SCORE", "with --scores: the greatest first; entropy, distance, first, ..."},
     {"scale", 0, "NAME", "of pictures: linear, log, rank or row (linear)"},
@@ -203,7 +213,7 @@ static int open_mix(struct cli *cli, struct map *m, struct attune_error *err)
         .heads = cli_value(cli, "heads")};
 
     return wanted.way == ATTUNE_MIX_HEAD ? ATTUNE_OK
-                                          : attune_mix_new(&m->mix, m->ctx, &wanted, err);
+                                         : attune_mix_new(&m->mix, m->ctx, &wanted, err);
 }
 
 static int check_usage(struct cli *cli, long *layer, long *head)
@@ -227,6 +237,10 @@ static int check_usage(struct cli *cli, long *layer, long *head)
         return cli_wrong(cli, "attention: --all and --scores are of single heads: they do not go "
                               "with --mix");
     }
+    if (cli_has(cli, "run") && (cli_has(cli, "prompt") || cli_has(cli, "file") ||
+                                cli_has(cli, "ids") || cli_has(cli, "decoder-ids"))) {
+        return cli_wrong(cli, "attention: --run has its own prompt");
+    }
     if (sort_score(cli) < 0) {
         return cli_wrong(cli, "attention: --sort %s: there is no such score",
                          cli_value(cli, "sort"));
@@ -242,6 +256,12 @@ static int answer(struct cli *cli, struct map *m, struct attune_error *err)
     if (cli_has(cli, "scores")) {
         return list_scores(cli, m, err);
     }
+    if (cli_has(cli, "why")) {
+        return cli_why_pair(cli, m, err);
+    }
+    if (cli_has(cli, "contributions")) {
+        return cli_why_logit(cli, m, err);
+    }
     if (cli_has(cli, "no-sinks")) {
         status = map_hide_sinks(m, err);
     }
@@ -250,6 +270,28 @@ static int answer(struct cli *cli, struct map *m, struct attune_error *err)
     }
     return path ? map_write(m, path, cli_has(cli, "all"), err)
                 : map_find(cli->json ? "x.json" : "x.txt")->write(m, cli->out, err);
+}
+
+/* A prompt, with the decoder's side that is given or that the model writes by itself; or a run. */
+static int open_context(struct cli *cli, struct cli_context *c, struct attune_error *err)
+{
+    const char *run = cli_value(cli, "run"), *kind = cli_value(cli, "kind");
+    int status;
+
+    if (run && cli_run_number(run) == 0) {
+        return attune_error_set(err, ATTUNE_ARGUMENT, 0, "--run %s: wants the number of a run",
+                                run);
+    }
+    if (run) {
+        return cli_open_saved(cli, c, cli_run_number(run), err);
+    }
+    status = cli_open_context(cli, c, (struct attune_context_options){0}, 0, true, err);
+    if (status == ATTUNE_OK && attune_model_info(c->model)->kind == ATTUNE_SEQ2SEQ &&
+        !cli_has(cli, "decoder-ids") && c->prompt.n > 0 &&
+        (!kind || strcmp(kind, attune_stack_text(ATTUNE_STACK_ENCODER)) != 0)) {
+        status = cli_write_greedily(cli, c, MOST_WRITTEN, err);
+    }
+    return status;
 }
 
 static int run(struct cli *cli)
@@ -263,7 +305,7 @@ static int run(struct cli *cli)
     if (status != CLI_OK) {
         return status;
     }
-    status = cli_open_context(cli, &c, (struct attune_context_options){0}, 0, true, &err);
+    status = open_context(cli, &c, &err);
     if (status == ATTUNE_OK) {
         status = open_map(cli, &m, &c, &err);
     }
@@ -287,7 +329,7 @@ const struct cmd_ops cmd_attention = {
     .name = "attention",
     .args = "",
     .help = "where heads look: one map, all of them, or what each does",
-    .groups = CLI_MODEL | CLI_PROMPT | CLI_OUTPUT | CLI_ABLATE,
+    .groups = CLI_MODEL | CLI_PROMPT | CLI_DB | CLI_OUTPUT | CLI_ABLATE,
     .options = options,
     .run = run,
 };

@@ -275,8 +275,9 @@ static void draw_small(const struct heads_view *v, int head, const struct heads_
     shades_done(&s);
 }
 
-static void draw_caption(const struct heads_view *v, int head, const struct heads_look *look,
-                         struct canvas *c, struct rect r, bool selected)
+static void draw_caption(const struct heads_view *v, int head, enum attune_ablated ablated,
+                         const struct heads_look *look, struct canvas *c, struct rect r,
+                         bool selected)
 {
     const struct attune_head *h = &v->heads[head];
     struct style s = style_of(c, selected ? ROLE_SELECT : ROLE_DIM);
@@ -296,6 +297,10 @@ static void draw_caption(const struct heads_view *v, int head, const struct head
         snprintf(text, sizeof text, "L%dH%d %s", head / v->n_heads, head % v->n_heads, value);
     }
     canvas_fill(c, r, ' ', s);
+    if (ablated != ATTUNE_ABLATED_NOT) {
+        snprintf(text, sizeof text, "%s", ablated == ATTUNE_ABLATED_ZERO ? "ablated" : "at mean");
+        s = selected ? s : style_of(c, ROLE_WARN);
+    }
     view_clip(c, r, 0, 0, s, text);
 }
 
@@ -325,8 +330,8 @@ static void draw_grid(const struct workbench *b, const struct heads_look *look,
         }
         draw_small(v, head, look, ramp, !g->caption, c, r);
         if (g->caption) {
-            draw_caption(v, head, look, c, (struct rect){r.y + r.rows, r.x, 1, r.cols},
-                         i == selected);
+            draw_caption(v, head, bench_ablated(b, v->kind, head / v->n_heads, head % v->n_heads),
+                         look, c, (struct rect){r.y + r.rows, r.x, 1, r.cols}, i == selected);
         }
         for (int line = 0; i == selected && line < g->height + g->caption; line++) {
             canvas_text(c, (struct rect){r.y + line, r.x - 1, 1, 1}, 0, 0, "\u258c", 3,
@@ -375,6 +380,13 @@ static void draw_heading(const struct workbench *b, const struct heads_look *loo
     } else {
         x += canvas_print(c, inside, 0, x, dim, "  %d of %d heads, %zu tokens", g->n, total,
                           v->n_keys);
+    }
+    if (*attune_chain_ablation(b->chain)) {
+        x += canvas_print(c, inside, 0, x, style_of(c, ROLE_WARN), "  ablated %.40s",
+                          attune_chain_ablation(b->chain));
+        if (b->before && b->evaluated) {
+            x += canvas_print(c, inside, 0, x, value, " KL %.3f bits", b->shift.kl_bits);
+        }
     }
     if (inside.cols - x > 34) {
         char low[32], high[32];

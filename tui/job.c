@@ -4,6 +4,8 @@
 
 #include "worker.h"
 
+#include <attune/ablate.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,8 +171,10 @@ static size_t place_of(const struct attune_task_tokens *read, size_t wish)
     return best;
 }
 
-static int evaluate(struct worker *w, const struct job *job, const struct attune_task_tokens *read,
-                    struct event *event, struct attune_error *err)
+/* Reads the input and copies the logits of the place that the task looks at. */
+static int read_input(struct worker *w, const struct job *job,
+                      const struct attune_task_tokens *read, struct event *event, float **logits,
+                      struct attune_error *err)
 {
     bool generates = task_generates(job->task);
     const struct attune_input input = {.ids = read->tokens.ids, .n = read->tokens.n};
@@ -179,8 +183,30 @@ static int evaluate(struct worker *w, const struct job *job, const struct attune
 
     if (status == ATTUNE_OK && attune_model_output(w->model, ATTUNE_OUTPUT_TOKENS).there) {
         event->place = generates ? attune_context_length(w->ctx) - 1 : place_of(read, job->place);
-        event->logits = copy_logits(w, event->place, &event->n, err);
-        status = event->logits ? ATTUNE_OK : err->status;
+        *logits = copy_logits(w, event->place, &event->n, err);
+        status = *logits ? ATTUNE_OK : err->status;
+    }
+    return status;
+}
+
+/* With something ablated the model is asked twice: as it is, and so that the context is left with
+ * what is shown. */
+static int evaluate(struct worker *w, const struct job *job, const struct attune_task_tokens *read,
+                    struct event *event, struct attune_error *err)
+{
+    int status = w->ctx ? attune_context_ablate(w->ctx, NULL, err) : no_model(err);
+
+    if (status == ATTUNE_OK && job->ablation) {
+        status = read_input(w, job, read, event, &event->before, err);
+        if (status == ATTUNE_OK) {
+            status = attune_context_ablate(w->ctx, job->ablation, err);
+        }
+    }
+    if (status == ATTUNE_OK) {
+        status = read_input(w, job, read, event, &event->logits, err);
+    }
+    if (!w->ctx) {
+        return status;
     }
     event->stats = attune_context_stats(w->ctx);
     return status;
@@ -337,8 +363,21 @@ static void do_step(struct worker *w, struct job *job)
     struct attune_error err = {0};
     struct event *event = event_new(EVENT_logits);
     const struct attune_input input = job_input(job);
-    int status = !event ? no_memory(&err) : sync_input(w, &input, &err);
+    int status = !event    ? no_memory(&err)
+                 : !w->ctx ? no_model(&err)
+                           : attune_context_ablate(w->ctx, NULL, &err);
 
+    if (status == ATTUNE_OK && job->ablation) {
+        status = sync_input(w, &input, &err);
+        if (status == ATTUNE_OK) {
+            event->before = copy_logits(w, job->place, &event->n, &err);
+            status =
+                event->before ? attune_context_ablate(w->ctx, job->ablation, &err) : err.status;
+        }
+    }
+    if (status == ATTUNE_OK) {
+        status = sync_input(w, &input, &err);
+    }
     if (status == ATTUNE_OK) {
         event->logits = copy_logits(w, job->place, &event->n, &err);
         status = event->logits ? ATTUNE_OK : err.status;

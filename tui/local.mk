@@ -5,6 +5,7 @@ tui_parts = \
 	%D%/cmd_run.c \
 	%D%/cmd_score.c
 tui_parts += \
+	%D%/panel_ablation.c \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
 	%D%/panel_compare.c \
@@ -98,6 +99,11 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_event.h \
 	%D%/workbench_journal.c \
 	%D%/workbench_knob.c \
+	%D%/cli_saved.c \
+	%D%/cli_saved.h \
+	%D%/cli_why.c \
+	%D%/cli_why.h \
+	%D%/workbench_ablate.c \
 	%D%/workbench_look.c \
 	%D%/workbench_pin.c \
 	%D%/workbench_runs.c \

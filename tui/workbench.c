@@ -72,6 +72,7 @@ void bench_close(struct workbench *b)
     free(b->session);
     free(b->model_path);
     free(b->logits);
+    free(b->before);
     free(b->steps);
     free(b->output);
     memset(b, 0, sizeof *b);
@@ -147,6 +148,9 @@ struct job *bench_prepare(struct workbench *b, enum job_kind kind)
     }
     job->revision = b->revision;
     job->task = b->task;
+    if (*attune_chain_ablation(b->chain)) {
+        job->ablation = strdup(attune_chain_ablation(b->chain));
+    }
     return job;
 }
 

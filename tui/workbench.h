@@ -196,6 +196,9 @@ struct workbench {
     size_t shown_prompt; /* so many tokens of the prompt stand in front of it; 0: all of them */
     float *logits; /* [V] of it; meaningless unless `evaluated` (a replayed step without its model
                       has   only what its record kept: steps[shown_step].top) */
+    float *before;             /* [V] of the model as it is, where something is ablated; or NULL */
+    struct attune_dist was;    /* of these */
+    struct attune_shift shift; /* from these to `logits` */
     struct attune_trace trace; /* the chain over these logits, redone on every knob tick */
     uint64_t applied; /* counts what the chain was applied to, and its changes */
     struct bench_pin pin;
@@ -264,6 +267,12 @@ void bench_set_seed(struct workbench *b, uint64_t seed); /* a double holds too f
 int bench_set_order(struct workbench *b, const char *order);
 int bench_set_chain(struct workbench *b, const char *text);
 int bench_set_bias(struct workbench *b, attune_token id, float bias);
+/* A set of heads and layers that are ablated (attune/ablate.h); "" ends it. */
+int bench_ablate(struct workbench *b, const char *text);
+/* One head, or with head -1 the layer: silent, at its mean, as it is again. */
+int bench_turn_ablation(struct workbench *b, enum attune_stack kind, int layer, int head);
+enum attune_ablated bench_ablated(const struct workbench *b, enum attune_stack kind, int layer,
+                                  int head);
 void bench_reset_param(struct workbench *b, const char *param); /* all of them if NULL */
 void bench_request_attention(struct workbench *b, const struct attention_request *request);
 /* The same tokens and the same window, whatever the cursor. */

@@ -37,6 +37,13 @@ static void take_logits(struct workbench *b, struct event *event, long step)
     free(b->logits);
     b->logits = event->logits;
     event->logits = NULL;
+    free(b->before);
+    b->before = event->before;
+    event->before = NULL;
+    if (b->before) {
+        attune_dist_of(&b->was, b->before, event->n);
+        attune_shift_of(&b->shift, b->before, b->logits, event->n);
+    }
     b->shown_step = step;
     b->read = b->evaluated = true;
     bench_apply_chain(b);
@@ -77,6 +84,7 @@ static void take_loaded(struct workbench *b, struct event *event)
 {
     struct attune_error err;
     struct attune_model *old = b->model;
+    char *ablation = NULL;
 
     forget_run(b);
     forget_answer(b);
@@ -101,6 +109,12 @@ static void take_loaded(struct workbench *b, struct event *event)
     } else if (attune_model_info(b->model)->note[0]) {
         bench_say(b, false, "%s", attune_model_info(b->model)->note);
     }
+    if (attune_ablation_text(&ablation, b->model, attune_chain_ablation(b->chain), NULL) !=
+        ATTUNE_OK) {
+        attune_chain_set_ablation(b->chain, NULL, NULL); /* of heads that this model has not */
+        bench_say(b, false, "the ablation was of another model: it is off");
+    }
+    free(ablation);
     bench_fit_task(b);
     bench_prompt_changed(b);
     bench_resume(b);

@@ -134,13 +134,18 @@ int bench_set_chain(struct workbench *b, const char *text)
 {
     struct attune_error err;
     struct attune_chain *chain;
+    bool ablates;
 
     if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
         return bench_fail(b, &err);
     }
+    ablates = strcmp(attune_chain_ablation(chain), attune_chain_ablation(b->chain)) != 0;
     attune_chain_free(b->chain);
     b->chain = chain;
     bench_apply_chain(b);
+    if (ablates && b->model) {
+        bench_prompt_changed(b); /* it is not the sampler's alone */
+    }
     return ATTUNE_OK;
 }
 

@@ -42,6 +42,7 @@ void job_free(struct job *job)
         free(job->type_ids);
         free(job->decoder_ids);
         free(job->as_sent);
+        free(job->ablation);
         free(job);
     }
 }
@@ -84,6 +85,7 @@ void event_free(struct event *event)
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);
+        free(event->before);
         free(event->text);
         free(event);
     }

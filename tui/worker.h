@@ -58,6 +58,7 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention; /* heads: its kind, and `step` the first of them */
     struct attention_file file;         /* write */
     int64_t run;                        /* replay, restore, remove */
+    char *ablation; /* evaluate, step: what is ablated, or NULL */
     bool verify;                       /* pick: broken lines are left out */
     int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
     size_t n_runs;
@@ -117,6 +118,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     bool is_error;
     struct attune_rendered rendered; /* tokenized */
     struct attune_tokens tokens;
+    float *before; /* [n] beside logits: of the model as it is, where something is ablated */
     float *logits; /* [n] evaluated, step, logits */
     size_t n;
     struct attune_context_stats stats;

@@ -6,6 +6,7 @@
  *     4.mlp          the MLP of layer 4 adds nothing; 4.attention, 4.cross: that block
  *     5              no block of layer 5 adds anything: what enters it leaves it
  *     *.0            head 0 of every layer
+ *     2.1:off        taken out of the set again
  *     encoder.2.1    of an encoder-decoder; without a word the decoder is meant
  *     cross.0.3      a head of the decoder's attention to the encoder
  *
@@ -23,6 +24,11 @@
  * "" stays "". *out: free(). Names what the model does not have. */
 int attune_ablation_text(char **out, const struct attune_model *model, const char *text,
                          struct attune_error *err);
+
+/* What the set says of one item of such a list, "2.1" or "encoder.3": NOT also where there is none. */
+enum attune_ablated { ATTUNE_ABLATED_NOT, ATTUNE_ABLATED_ZERO, ATTUNE_ABLATED_MEAN };
+enum attune_ablated attune_ablation_of(const struct attune_model *model, const char *text,
+                                       const char *item);
 
 /* From now on the context computes with this set; NULL or "": the model as it is. Another set than
  * before forgets all tokens, as none of what was computed holds. The context takes a copy. */

@@ -15,6 +15,7 @@
 #include <attune/attention.h>
 #include <attune/mix.h>
 #include <attune/heads.h>
+#include <attune/why.h>
 #include <attune/dist.h>
 #include <attune/shift.h>
 #include <attune/lens.h>

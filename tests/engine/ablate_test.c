@@ -294,6 +294,7 @@ static void texts(void **state)
         {"0.mlp:mean,0.mlp", "0.mlp"},
         {"*", "0,1"},
         {"decoder.0.1", "0.1"},
+        {"0.*,1,0.2:off", "0.0,0.1,0.3,1"},
         {"encoder.0.1", NULL},
         {"cross.0.1", NULL},
         {"0.cross", NULL},
@@ -325,6 +326,10 @@ static void texts(void **state)
         }
         free(out);
     }
+    assert_int_equal(attune_ablation_of(g.model, "0.*,1:mean", "0.2"), ATTUNE_ABLATED_ZERO);
+    assert_int_equal(attune_ablation_of(g.model, "0.*,1:mean", "1"), ATTUNE_ABLATED_MEAN);
+    assert_int_equal(attune_ablation_of(g.model, "0.*,1:mean", "1.0"), ATTUNE_ABLATED_NOT);
+    assert_int_equal(attune_ablation_of(g.model, "0.*", "7.7"), ATTUNE_ABLATED_NOT);
     golden_close(&g);
 }
 

@@ -443,6 +443,49 @@ static void mixtures(void **state)
     free(maps);
 }
 
+/* --why and --contributions add up to what they say. */
+static void why(void **state)
+{
+    struct verb_result r;
+    const json_t *list;
+    double sum = 0;
+
+    CALL(&r, MODEL, IDS, "--layer", "1", "--head", "2", "--why", "5,3", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    list = verb_list(r.json, "products");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        sum += json_number_value(json_array_get(list, i));
+    }
+    assert_true(json_array_size(list) > 0 && fabs(sum - verb_number(r.json, "sum")) < 1e-5);
+    assert_true(fabs(verb_number(r.json, "sum") + verb_number(r.json, "added") -
+                     verb_number(r.json, "score")) < 1e-6);
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--why", "5,6");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.err, "comes later"));
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--why", "5");
+    assert_int_equal(r.status, CLI_FAILED);
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--contributions", "--token", "17", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    list = verb_list(r.json, "heads");
+    sum = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        sum += verb_number(json_array_get(list, i), "contribution");
+    }
+    assert_true(fabs(sum - verb_number(r.json, "heads_sum")) < 1e-6);
+    assert_true(verb_number(r.json, "id") == 17);
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--contributions", "--token", "17", "--against", "18", "--position", "3");
+    assert_int_equal(r.status, CLI_OK);
+    assert_non_null(strstr(r.out, "1 / sigma"));
+    verb_done(&r);
+    CALL(&r, MODEL, IDS, "--contributions", "--position", "99");
+    assert_int_equal(r.status, CLI_FAILED);
+    verb_done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +494,7 @@ int main(void)
         cmocka_unit_test(scores_of_all_heads),
         cmocka_unit_test(pictures_open),
         cmocka_unit_test(mixtures),
+        cmocka_unit_test(why),
         cmocka_unit_test(pages_and_coloured_text),
         cmocka_unit_test(sinks_leave_pictures),
         cmocka_unit_test(what_cannot_be_written_says_why),
