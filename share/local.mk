@@ -117,5 +117,9 @@ EXTRA_DIST += \
 	%D%/recipes/tiny-seq2seq/train.py \
 	%D%/recipes/tiny-seq2seq/verbs.py \
 	%D%/recipes/tiny-seq2seq/verify.py \
+	%D%/pictures/cross.png \
+	%D%/pictures/heads-cross.png \
+	%D%/pictures/heads-decoder.png \
+	%D%/pictures/heads-encoder.png \
 	%D%/pictures/translator.png \
 	%D%/pictures/workbench.png
