@@ -32,23 +32,59 @@ struct integer_block { /* 32 numbers, one line of the cache */
     int32_t unused;
 };
 
+/* Vectors, rounded. They stand in groups of nearly one size, so that what one tile reads lies
+ * together: of a group, the first blocks of all, then the second blocks of all, and so on. */
+struct integer_vectors {
+    struct integer_block *blocks; /* [n, n_blocks] */
+    size_t n, n_blocks;
+};
+
+struct integer_group {
+    size_t first, n; /* vectors */
+};
+
+enum {
+    INTEGER_GROUP = 6, /* vectors in a group, at most */
+    INTEGER_FEW = 3,   /* less than so many stand by themselves */
+    INTEGER_ROWS = 64  /* rows that are laid out at once for many vectors */
+};
+
+static inline size_t integer_groups(size_t n)
+{
+    return n < INTEGER_FEW ? n : (n + INTEGER_GROUP - 1) / INTEGER_GROUP;
+}
+
+static inline struct integer_group integer_group(size_t n, size_t group) /* 8 as 4 and 4 */
+{
+    size_t groups = integer_groups(n), first = group * n / groups;
+
+    return (struct integer_group){first, (group + 1) * n / groups - first};
+}
+
+/* Block i of vector t stands at [i * the size of its group]. */
+static inline struct integer_block *integer_vector(const struct integer_vectors *v, size_t t,
+                                                   size_t *size)
+{
+    struct integer_group g = integer_group(v->n, ((t + 1) * integer_groups(v->n) - 1) / v->n);
+
+    *size = g.n;
+    return v->blocks + g.first * v->n_blocks + (t - g.first);
+}
+
 struct integer_rows { /* of a matrix */
     const struct quant_ops *type;
     const unsigned char *data;
     size_t row_bytes, rows, n; /* n: values a row */
 };
 
-enum { INTEGER_ROWS = 64 }; /* rows that are laid out at once for many vectors */
-
 struct integer_ops {
     const char *name;
     int speed; /* as in kernel_ops */
     bool (*usable)(void);
-    void (*round)(struct integer_block *out /* [n / 32] */, const float *x /* [n] */, size_t n);
-    /* y[t][r] = row r . x[t]; y [tokens, >= rows], x [tokens, >= n / 32]. space: 4 INTEGER_ROWS n
-     * bytes, 64 aligned. */
+    void (*round)(const struct integer_vectors *to, size_t t, const float *x /* [n] */);
+    /* y[t][r] = row r . x[t]; y [x->n, >= rows]. space: 4 INTEGER_ROWS n bytes, 64 aligned. */
     void (*product)(float *y, size_t ldy, const struct integer_rows *w,
-                    const struct integer_block *x, size_t ldx, size_t tokens, void *space);
+                    const struct integer_vectors *x, void *space);
 };
 
 /* The fastest usable one that is no faster than the kernel: ATTUNE_KERNEL names both. */

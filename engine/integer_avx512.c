@@ -27,33 +27,41 @@ FN __m512i magnitudes(__m512 x)
     return _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
 }
 
-static TARGET void round_all(struct integer_block *out, const float *x, size_t n)
+FN void round_block(struct integer_block *out, const float *x)
 {
-    for (size_t k = 0; k < n; k += 32, out++) {
-        __m512 a = _mm512_loadu_ps(x + k), b = _mm512_loadu_ps(x + k + 16), factor;
-        uint32_t most = _mm512_reduce_max_epu32(_mm512_max_epu32(magnitudes(a), magnitudes(b)));
-        float scale, inverse;
-        __m512i low, high;
-        int first, second;
+    __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16), factor;
+    uint32_t most = _mm512_reduce_max_epu32(_mm512_max_epu32(magnitudes(a), magnitudes(b)));
+    float scale, inverse;
+    __m512i low, high;
+    int first, second;
 
-        memcpy(&scale, &most, sizeof scale);
-        inverse = most < 0x7f800000u && scale >= 0x1p-100f ? 127 / scale : 0;
-        scale = most >= 0x7f800000u ? NAN : inverse > 0 ? scale / 127 : 0;
-        factor = _mm512_set1_ps(inverse);
-        low = _mm512_maskz_cvtps_epi32(inverse > 0 ? 0xffff : 0, _mm512_mul_ps(a, factor));
-        high = _mm512_maskz_cvtps_epi32(inverse > 0 ? 0xffff : 0, _mm512_mul_ps(b, factor));
-        _mm_storeu_si128((__m128i *)out->q, _mm512_cvtepi32_epi8(low));
-        _mm_storeu_si128((__m128i *)(out->q + 16), _mm512_cvtepi32_epi8(high));
-        first = _mm512_reduce_add_epi32(low);
-        second = _mm512_reduce_add_epi32(high);
-        out->scale = scale;
-        out->sum = scale * (float)(first + second);
-        out->half_sum[0] = scale * (float)first;
-        out->half_sum[1] = scale * (float)second;
-        out->offset = -128 * (first + second);
-        out->half_offset[0] = -128 * first;
-        out->half_offset[1] = -128 * second;
-        out->unused = 0;
+    memcpy(&scale, &most, sizeof scale);
+    inverse = most < 0x7f800000u && scale >= 0x1p-100f ? 127 / scale : 0;
+    scale = most >= 0x7f800000u ? NAN : inverse > 0 ? scale / 127 : 0;
+    factor = _mm512_set1_ps(inverse);
+    low = _mm512_maskz_cvtps_epi32(inverse > 0 ? 0xffff : 0, _mm512_mul_ps(a, factor));
+    high = _mm512_maskz_cvtps_epi32(inverse > 0 ? 0xffff : 0, _mm512_mul_ps(b, factor));
+    _mm_storeu_si128((__m128i *)out->q, _mm512_cvtepi32_epi8(low));
+    _mm_storeu_si128((__m128i *)(out->q + 16), _mm512_cvtepi32_epi8(high));
+    first = _mm512_reduce_add_epi32(low);
+    second = _mm512_reduce_add_epi32(high);
+    out->scale = scale;
+    out->sum = scale * (float)(first + second);
+    out->half_sum[0] = scale * (float)first;
+    out->half_sum[1] = scale * (float)second;
+    out->offset = -128 * (first + second);
+    out->half_offset[0] = -128 * first;
+    out->half_offset[1] = -128 * second;
+    out->unused = 0;
+}
+
+static TARGET void round_all(const struct integer_vectors *to, size_t t, const float *x)
+{
+    size_t step;
+    struct integer_block *out = integer_vector(to, t, &step);
+
+    for (size_t i = 0; i < to->n_blocks; i++) {
+        round_block(out + i * step, x + 32 * i);
     }
 }
 
@@ -77,32 +85,32 @@ APART void single(float *y, const struct integer_rows *w, size_t row, const stru
 
 /* Few vectors: eight rows meet each of them while they are near. */
 static TARGET void few(float *y, size_t ldy, const struct integer_rows *w,
-                       const struct integer_block *x, size_t ldx, size_t tokens)
+                       const struct integer_vectors *x)
 {
     dots_fn *eight = dots_of(w);
     size_t r = 0;
 
     for (; r + 8 <= w->rows; r += 8) {
-        for (size_t t = 0; t < tokens; t++) {
-            eight(y + t * ldy + r, w, r, x + t * ldx);
+        for (size_t t = 0; t < x->n; t++) {
+            eight(y + t * ldy + r, w, r, x->blocks + t * x->n_blocks);
         }
     }
     for (; r < w->rows; r++) {
-        for (size_t t = 0; t < tokens; t++) {
-            single(y + t * ldy + r, w, r, x + t * ldx);
+        for (size_t t = 0; t < x->n; t++) {
+            single(y + t * ldy + r, w, r, x->blocks + t * x->n_blocks);
         }
     }
 }
 
 static TARGET void product(float *y, size_t ldy, const struct integer_rows *w,
-                           const struct integer_block *x, size_t ldx, size_t tokens, void *space)
+                           const struct integer_vectors *x, void *space)
 {
-    if (tokens < FEW) {
-        few(y, ldy, w, x, ldx, tokens);
+    if (x->n < INTEGER_FEW) {
+        few(y, ldy, w, x);
         return;
     }
     for (size_t r = 0; r < w->rows; r += INTEGER_ROWS) {
-        many(y + r, ldy, w, r, x, ldx, tokens, space);
+        many(y + r, ldy, w, r, x, space);
     }
 }
 

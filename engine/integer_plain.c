@@ -40,20 +40,26 @@ static void round_block(struct integer_block *out, const float *x)
     out->unused = 0;
 }
 
-static void round_all(struct integer_block *out, const float *x, size_t n)
+static void round_all(const struct integer_vectors *to, size_t t, const float *x)
 {
-    for (size_t k = 0; k < n; k += 32) {
-        round_block(out + k / 32, x + k);
+    size_t step;
+    struct integer_block *out = integer_vector(to, t, &step);
+
+    for (size_t i = 0; i < to->n_blocks; i++) {
+        round_block(out + i * step, x + 32 * i);
     }
 }
 
 static void product(float *y, size_t ldy, const struct integer_rows *w,
-                    const struct integer_block *x, size_t ldx, size_t tokens, void *space)
+                    const struct integer_vectors *x, void *space)
 {
     size_t bytes = quant_row_bytes(w->type, 256);
     struct quant_integers integers;
 
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t t = 0; t < x->n; t++) {
+        size_t step;
+        const struct integer_block *blocks = integer_vector(x, t, &step);
+
         for (size_t r = 0; r < w->rows; r++) {
             const unsigned char *p = w->data + r * w->row_bytes;
             float chains[2] = {0, 0};
@@ -64,7 +70,7 @@ static void product(float *y, size_t ldy, const struct integer_rows *w,
                 w->type->unpack(&integers, p, m);
                 for (size_t i = 0; i < m / 32; i++) {
                     chains[i % 2] = integer_onto(chains[i % 2], &integers, i,
-                                                 x + t * ldx + k / 32 + i, w->type);
+                                                 blocks + (k / 32 + i) * step, w->type);
                 }
             }
             y[t * ldy + r] = chains[0] + chains[1];

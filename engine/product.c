@@ -69,8 +69,9 @@ static void multiply_integers(const struct attune_context *ctx, const struct pro
     const struct matrix *m = p->m;
     struct integer_rows rows = {m->type, row_at(m, first), m->row_bytes, last - first,
                                 (size_t)m->cols};
+    struct integer_vectors x = {ctx->rounded, count, rows.n / 32};
 
-    ctx->integer->product(p->y + first, p->ldy, &rows, ctx->rounded, rows.n / 32, count, wide);
+    ctx->integer->product(p->y + first, p->ldy, &rows, &x, wide);
 }
 
 /* Rows between two looks at whether the work is still wanted: a few milliseconds for a chunk. */
@@ -123,11 +124,12 @@ static void round_vectors(void *arg, int part, int n_parts)
 {
     const struct products *all = arg;
     const struct attune_context *ctx = all->ctx;
-    size_t n = (size_t)all->list[0].m->cols, first, last;
+    struct integer_vectors to = {ctx->rounded, all->count, (size_t)all->list[0].m->cols / 32};
+    size_t first, last;
 
     team_share(all->count, 1, part, n_parts, &first, &last);
     for (size_t t = first; t < last; t++) {
-        ctx->integer->round(ctx->rounded + t * (n / 32), all->x + t * all->ldx, n);
+        ctx->integer->round(&to, t, all->x + t * all->ldx);
     }
 }
 

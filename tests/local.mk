@@ -310,6 +310,7 @@ bench_programs = \
 	%D%/bench/decode_bench \
 	%D%/bench/gemm_bench \
 	%D%/bench/heads_bench \
+	%D%/bench/integer_bench \
 	%D%/bench/knob_bench \
 	%D%/bench/tokenizer_bench \
 	%D%/bench/store_bench
@@ -327,6 +328,7 @@ CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_decode_bench_SOURCES = %D%/bench/decode_bench.c $(bench_sources)
 %C%_bench_gemm_bench_SOURCES = %D%/bench/gemm_bench.c $(bench_sources)
 %C%_bench_heads_bench_SOURCES = %D%/bench/heads_bench.c $(bench_sources)
+%C%_bench_integer_bench_SOURCES = %D%/bench/integer_bench.c $(bench_sources)
 %C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
 %C%_bench_tokenizer_bench_SOURCES = %D%/bench/tokenizer_bench.c $(bench_sources)
 %C%_bench_store_bench_SOURCES = %D%/bench/store_bench.c $(bench_sources)

@@ -68,6 +68,7 @@ static void blocks_are_near_their_numbers(void **state)
     enum { N = 32 * 64 };
     float x[N];
     struct integer_block *b = new_blocks(N / 32), *plain = new_blocks(N / 32);
+    const struct integer_vectors to = {b, 1, N / 32}, to_plain = {plain, 1, N / 32};
 
     for (int round = 0; round < 20; round++) {
         make_vector(x, N);
@@ -77,10 +78,10 @@ static void blocks_are_near_their_numbers(void **state)
             x[64 + k] = k == round ? -3.0f : 0.0234f * (float)k;
             x[96 + k] = ((float)k - 15.5f) * 2; /* ties */
         }
-        integer_plain.round(plain, x, N);
+        integer_plain.round(&to_plain, 0, x);
         for (size_t i = 0; i < integer_count(); i++) {
             if (integer_at(i)->usable()) {
-                integer_at(i)->round(b, x, N);
+                integer_at(i)->round(&to, 0, x);
                 assert_memory_equal(b, plain, N / 32 * sizeof *b);
             }
         }
@@ -98,6 +99,7 @@ static void what_is_not_finite_stays_so(void **state)
     const struct quant_ops *type = quant_by_name("q8_0");
     float x[96], y[1];
     struct integer_block *b = new_blocks(3);
+    const struct integer_vectors to = {b, 1, 3};
     unsigned char *w = made_rows(type, 1, 96), *space = aligned_alloc(64, 4 * INTEGER_ROWS * 96);
     struct integer_rows rows = {type, w, quant_row_bytes(type, 96), 1, 96};
 
@@ -109,8 +111,8 @@ static void what_is_not_finite_stays_so(void **state)
         }
         make_vector(x, 96);
         x[made_below(96)] = bad[i % 4];
-        ops->round(b, x, 96);
-        ops->product(y, 1, &rows, b, 3, 1, space);
+        ops->round(&to, 0, x);
+        ops->product(y, 1, &rows, &to, space);
         assert_true(isnan(y[0]));
     }
     free(b);
@@ -121,11 +123,13 @@ static void what_is_not_finite_stays_so(void **state)
 /* ---- products ------------------------------------------------------------------------------- */
 
 /* Each block rounds w s, its step on the chain and one step more for each shift. */
-static void check_sum(const struct integer_rows *w, size_t row, const struct integer_block *x,
-                      float got)
+static void check_sum(const struct integer_rows *w, size_t row, const struct integer_vectors *of,
+                      size_t t, float got)
 {
     struct quant_integers from;
     double sum = 0, size = 0;
+    size_t step;
+    const struct integer_block *x = integer_vector(of, t, &step);
 
     for (size_t k = 0; k < w->n; k += 32) {
         size_t block = (size_t)w->type->block, in = k % block;
@@ -135,7 +139,7 @@ static void check_sum(const struct integer_rows *w, size_t row, const struct int
         for (size_t i = 0; i < 32; i++) {
             size_t at = in + i;
             double v = (double)from.scale[at / 32] * from.part[at / 16] * from.q[at];
-            double a = (double)x[k / 32].scale * x[k / 32].q[i];
+            double a = (double)x[k / 32 * step].scale * x[k / 32 * step].q[i];
 
             sum += (v + (double)from.shift[at / 16]) * a;
             size += (fabs(v) + fabs((double)from.shift[at / 16])) * fabs(a);
@@ -162,8 +166,8 @@ static void check_product(const struct quant_ops *type, size_t rows, size_t n, s
 {
     unsigned char *w = made_rows(type, rows, n);
     struct integer_rows of = {type, w, quant_row_bytes(type, n), rows, n};
-    size_t ldx = n / 32 + made_below(3), ldy = rows + made_below(3);
-    struct integer_block *x = new_blocks(tokens * ldx);
+    size_t ldy = rows + made_below(3);
+    struct integer_vectors x = {new_blocks(tokens * n / 32), tokens, n / 32};
     float *vector = malloc(n * sizeof *vector), *plain = calloc(tokens * ldy, sizeof *plain);
     float *y = malloc(tokens * ldy * sizeof *y);
     void *space = aligned_alloc(64, 4 * INTEGER_ROWS * n);
@@ -171,24 +175,24 @@ static void check_product(const struct quant_ops *type, size_t rows, size_t n, s
     assert_true(vector && plain && y && space);
     for (size_t t = 0; t < tokens; t++) {
         make_vector(vector, n);
-        integer_plain.round(x + t * ldx, vector, n);
+        integer_plain.round(&x, t, vector);
     }
-    integer_plain.product(plain, ldy, &of, x, ldx, tokens, space);
+    integer_plain.product(plain, ldy, &of, &x, space);
     for (size_t t = 0; t < tokens; t += 1 + tokens / 3) {
         for (size_t r = 0; r < rows; r++) {
-            check_sum(&of, r, x + t * ldx, plain[t * ldy + r]);
+            check_sum(&of, r, &x, t, plain[t * ldy + r]);
         }
     }
     for (size_t i = 0; i < integer_count(); i++) {
         if (integer_at(i)->usable()) {
             memset(y, 0, tokens * ldy * sizeof *y);
             memset(space, 0xff, 4 * INTEGER_ROWS * n);
-            integer_at(i)->product(y, ldy, &of, x, ldx, tokens, space);
+            integer_at(i)->product(y, ldy, &of, &x, space);
             same_bits(integer_at(i)->name, &of, tokens, y, plain, tokens * ldy);
         }
     }
     free(w);
-    free(x);
+    free(x.blocks);
     free(vector);
     free(plain);
     free(y);
@@ -223,39 +227,40 @@ static void the_largest_integers_fit(void **state)
         const struct quant_ops *type = quant_at(i);
         struct integer_rows of = {type, NULL, 0, 24, N};
         unsigned char *w;
-        struct integer_block *x = new_blocks(4 * N / 32);
+        struct integer_vectors x = {new_blocks(4 * N / 32), 0, N / 32};
         float vector[N], plain[4 * 24], y[4 * 24];
         void *space = aligned_alloc(64, 4 * INTEGER_ROWS * N);
 
-        for (int fill = 0; fill < 4 && type->unpack; fill++) {
+        for (int fill = 0; fill < 8 && type->unpack; fill++) {
             static const unsigned char fills[] = {0xff, 0x80, 0x7f, 0x00};
 
             w = made_rows(type, 24, N);
             of.data = w;
             of.row_bytes = quant_row_bytes(type, N);
-            made_fill(w, type, 24, N, fills[fill]);
-            for (int t = 0; t < 4; t++) {
+            made_fill(w, type, 24, N, fills[fill / 2]);
+            x.n = fill % 2 ? 4 : 1;
+            for (size_t t = 0; t < x.n; t++) {
                 for (int k = 0; k < N; k++) {
                     vector[k] = t == 0   ? 1.0f
                                 : t == 1 ? -1.0f
                                 : t == 2 ? (k % 2 ? 1.0f : -1.0f)
                                          : 0.0f;
                 }
-                integer_plain.round(x + t * N / 32, vector, N);
+                integer_plain.round(&x, t, vector);
             }
-            integer_plain.product(plain, 24, &of, x, N / 32, 4, space);
-            for (size_t r = 0; r < 24; r++) {
-                check_sum(&of, r, x, plain[r]);
+            integer_plain.product(plain, 24, &of, &x, space);
+            for (size_t r = 0; r < 24 * x.n; r++) {
+                check_sum(&of, r % 24, &x, r / 24, plain[r]);
             }
             for (size_t k = 0; k < integer_count(); k++) {
-                for (size_t tokens = 1; tokens <= 4 && integer_at(k)->usable(); tokens += 3) {
-                    integer_at(k)->product(y, 24, &of, x, N / 32, tokens, space);
-                    same_bits(integer_at(k)->name, &of, tokens, y, plain, tokens * 24);
+                if (integer_at(k)->usable()) {
+                    integer_at(k)->product(y, 24, &of, &x, space);
+                    same_bits(integer_at(k)->name, &of, x.n, y, plain, x.n * 24);
                 }
             }
             free(w);
         }
-        free(x);
+        free(x.blocks);
         free(space);
     }
 }
