@@ -17,6 +17,7 @@ noinst_HEADERS += \
 	%D%/attune/lens.h \
 	%D%/attune/library.h \
 	%D%/attune/journal.h \
+	%D%/attune/llm.h \
 	%D%/attune/mark.h \
 	%D%/attune/mix.h \
 	%D%/attune/model.h \

@@ -128,7 +128,10 @@ static void write(struct text *out, const struct export_run *run, size_t i)
                   "<tr><td>seed</td><td>%llu</td></tr>\n<tr><td>tokens</td><td>%zu read, %zu "
                   "produced</td></tr>\n",
                   (unsigned long long)r->seed, r->n_prompt + r->n_decoder, r->n_steps);
-    put_row(out, "stopped by", r->stop ? attune_stop_text(r->stop) : "cut off");
+    put_row(out, "stopped by",
+            *r->origin ? "not known: it came as text"
+            : r->stop  ? attune_stop_text(r->stop)
+                       : "cut off");
     if (r->fork_of) {
         export_format(out,
                       "<tr><td>fork</td><td>of <a href=\"#run%lld\">run %lld</a> behind %zu of its "

@@ -101,7 +101,10 @@ static void write(struct text *out, const struct export_run *run, size_t i)
     put_row(out, "sampler", r->chain);
     export_format(out, "| seed | %llu |\n| tokens | %zu read, %zu produced |\n",
                   (unsigned long long)r->seed, r->n_prompt + r->n_decoder, r->n_steps);
-    put_row(out, "stopped by", r->stop ? attune_stop_text(r->stop) : "cut off");
+    put_row(out, "stopped by",
+            *r->origin ? "not known: it came as text"
+            : r->stop  ? attune_stop_text(r->stop)
+                       : "cut off");
     if (r->fork_of) {
         export_format(out, "| fork | of run %lld behind %zu of its steps |\n",
                       (long long)r->fork_of, r->fork_steps);

@@ -41,6 +41,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store_hash.c \
 	%D%/store_import.c \
 	%D%/store_journal.c \
+	%D%/store_llm.c \
 	%D%/store_mark.c \
 	%D%/store_node.c \
 	%D%/store_read.c \

@@ -185,15 +185,41 @@ static int join_ids(struct replay *replay, struct attune_error *err)
     return ATTUNE_OK;
 }
 
+/* The parts of two fingerprints ("attune 0.1.0; sums v1; kernel avx2") that differ. */
+static void engine_difference(char *out, size_t capacity, const char *was, const char *is)
+{
+    size_t used = (size_t)snprintf(out, capacity, "another engine computed the record:");
+
+    while ((*was || *is) && used < capacity) {
+        size_t a = strcspn(was, ";"), b = strcspn(is, ";");
+
+        if (a != b || memcmp(was, is, a) != 0) {
+            used += (size_t)snprintf(out + used, capacity - used, " %.*s, here %.*s;", (int)a, was,
+                                     (int)b, is);
+        }
+        was += a + (was[a] == ';');
+        is += b + (is[b] == ';');
+        was += strspn(was, " ");
+        is += strspn(is, " ");
+    }
+    if (used < capacity && used > 0 && out[used - 1] == ';') {
+        out[used - 1] = '\0';
+    }
+}
+
 static void explain(struct attune_verdict *out, const char *what,
                     const struct attune_run_record *record)
 {
+    char engine[120];
     const char *why = out->model_differs       ? "the model is not the recorded one"
                       : out->tokenizer_differs ? "the tokenizer is not the recorded one"
-                      : out->engine_differs    ? "another engine computed the record"
+                      : out->engine_differs    ? engine
                       : record->fast ? "the run was made with --fast, which promises no equal bits"
                                      : NULL;
 
+    if (out->engine_differs) {
+        engine_difference(engine, sizeof engine, record->engine, attune_engine_fingerprint());
+    }
     if (out->first_difference < 0) {
         snprintf(out->what, sizeof out->what, "all %zu steps are identical%s%s", out->steps,
                  why ? ", though " : "", why ? why : "");
@@ -258,7 +284,14 @@ int attune_replay_verify(struct attune_verdict *out, struct attune_store *store,
     if (status != ATTUNE_OK) {
         return status;
     }
-    status = attune_store_load_steps(store, run, &steps, &replay.n, err);
+    if (*record.origin) {
+        status = attune_error_set(err, ATTUNE_UNSUPPORTED, 0,
+                                  "run %lld came from %s as text: it has no steps to prove",
+                                  (long long)run, record.origin);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_store_load_steps(store, run, &steps, &replay.n, err);
+    }
     if (status == ATTUNE_OK) {
         replay.steps = steps;
         status = verify(out, &replay, model, n_threads, progress, err);

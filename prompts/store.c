@@ -23,6 +23,8 @@
 #define BUSY_MS        5000
 /* quick_check reads the whole file: done on opening where that costs a few milliseconds. */
 #define CHECK_BYTES (4 << 20)
+/* The longest text that is taken from a database of another program. */
+#define FOREIGN_BYTES (64 << 20)
 
 static const struct {
     int number;
@@ -532,6 +534,41 @@ int attune_store_open(struct attune_store **out, const char *path, enum attune_s
     sprintf(store->path, "%s%s", *path == ':' || strncmp(path, "file:", 5) == 0 ? "./" : "", path);
     store->salvage = mode == ATTUNE_STORE_SALVAGE;
     status = mode == ATTUNE_STORE_WRITE ? open_to_write(store, err) : open_to_read(store, err);
+    if (status != ATTUNE_OK) {
+        attune_store_close(store);
+        return status;
+    }
+    *out = store;
+    return ATTUNE_OK;
+}
+
+int store_open_foreign(struct attune_store **out, const char *path, struct attune_error *err)
+{
+    struct attune_store *store = calloc(1, sizeof *store);
+    char *uri;
+    int status;
+
+    *out = NULL;
+    if (!store || !(store->path = strdup(path))) {
+        free(store);
+        return text_no_memory(err);
+    }
+    status = connect(store, path, SQLITE_OPEN_READONLY, err);
+    if (status == ATTUNE_OK) { /* a log in a folder where no lock can be put, and the like */
+        status = store_execute(store, "SELECT 1 FROM sqlite_schema LIMIT 1", err);
+    }
+    if (status == ATTUNE_IO) {
+        disconnect(store);
+        uri = store_immutable_uri(path);
+        status = uri ? connect(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
+                     : text_no_memory(err);
+        free(uri);
+    }
+    if (status == ATTUNE_OK) {
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, FOREIGN_BYTES);
+        status = store_execute(store, "PRAGMA query_only = ON", err);
+    }
     if (status != ATTUNE_OK) {
         attune_store_close(store);
         return status;

@@ -76,6 +76,9 @@ int store_end(struct attune_store *store, int status, struct attune_error *err);
 int store_lookup(struct attune_store *store, int64_t *out, const char *sql, int64_t parameter,
                  struct attune_error *err);
 
+/* A database of another program, for reading: nothing of it is trusted or changed. */
+int store_open_foreign(struct attune_store **out, const char *path, struct attune_error *err);
+
 /* The file before SQLite sees it (store_file.c): is there anything, and is it ours. */
 int store_look_at(bool *is_there, const char *path, uint32_t application_id,
                   struct attune_error *err);

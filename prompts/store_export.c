@@ -6,13 +6,16 @@
  *
  * "path" is what the model read, in order: {"ids": [...]} for given tokens (with "decoder": true
  * where the decoder's side begins, with "bytes" inside a text) and {"step": {...}, "chain": ...}
- * for a step that a fork took over. "marks" of the session or a run, where there are any, is
+ * for a step that a fork took over. "hash" is the address of the last node. A run that came from
+ * elsewhere as text has "origin" and "details" and an empty path. "marks" of the session or a run,
+ * where there are any, is
  * [{"kind": "tag", "text": ..., "created": ..., "step": "4"}, ...]. Texts are as in json.h, 64-bit
  * numbers strings of digits, doubles 17 digits. */
 #include <config.h>
 
 #include <attune/export.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,7 +185,47 @@ static json_t *of_record(const struct attune_run_record *r)
         json_of_u64(r->seed), "first_step", json_of_u64(r->first_step), "max_tokens",
         json_of_u64(r->max_tokens), "ignore_end", r->ignore_end, "stops", of_stops(r),
         "stop_reason", store_stop_name(r->stop), "output",
-        r->stop == ATTUNE_STOP_NONE ? json_null() : json_of_bytes(r->output, r->output_len));
+        r->stop == ATTUNE_STOP_NONE && !*r->origin ? json_null()
+                                                   : json_of_bytes(r->output, r->output_len));
+}
+
+/* What most runs do not have. */
+static int add_origin(json_t *object, const struct attune_run_record *r)
+{
+    return *r->origin ? json_object_set_new(object, "origin", of_string(r->origin)) ||
+                            json_object_set_new(object, "details", of_string(r->details))
+                      : 0;
+}
+
+/* The address of the last node: with it an import knows whether every step is what it was. */
+static int add_hash(json_t *object, struct attune_store *store, int64_t run,
+                    struct attune_error *err)
+{
+    struct query q;
+    char hex[2 * STORE_HASH + 1] = "";
+    int status =
+            query_open(&q, store,
+                       "SELECT lower(hex(hash)) FROM node WHERE id = (SELECT ifnull((SELECT node "
+                       "FROM run_step "
+                       "WHERE run = ?1 ORDER BY i DESC LIMIT 1), base) FROM run WHERE id = ?1)",
+                       err),
+        got = 0;
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, run);
+        got = query_step(&q, err);
+        if (got > 0) {
+            size_t len;
+            const char *bytes = query_get_bytes(&q, 0, &len);
+
+            snprintf(hex, sizeof hex, "%.*s", (int)len, bytes);
+        }
+        status = got < 0 ? -got : ATTUNE_OK;
+    }
+    query_close(&q);
+    return status == ATTUNE_OK && json_object_set_new(object, "hash", json_string(hex))
+               ? text_no_memory(err)
+               : status;
 }
 
 static json_t *of_run(struct attune_store *store, int64_t run, struct attune_error *err)
@@ -195,7 +238,7 @@ static json_t *of_run(struct attune_store *store, int64_t run, struct attune_err
         return NULL;
     }
     object = of_record(&record);
-    bad = !object;
+    bad = !object || add_origin(object, &record) != 0;
     if (bad) {
         text_no_memory(err);
     }
@@ -207,6 +250,7 @@ static json_t *of_run(struct attune_store *store, int64_t run, struct attune_err
         text_no_memory(err);
         bad = 1;
     }
+    bad = bad || add_hash(object, store, run, err) != ATTUNE_OK;
     bad = bad || add_marks(object, store, &(struct attune_place){.run = run}, err) != ATTUNE_OK;
     json_decref(prompt);
     json_decref(path);

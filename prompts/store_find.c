@@ -323,6 +323,68 @@ static bool has_filters(const struct attune_run_query *query)
            query->until || query->n_ranges;
 }
 
+static int newest_first(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x < *y) - (*x > *y);
+}
+
+/* Past so many runs it costs less to go over all of them once, in the index, than to fetch each. */
+enum { FEW = 2000 };
+
+/* Pairs for runs that words alone name: the index of words gives their numbers, and sessions come
+ * from an index that has nothing but them. */
+static int find_words(struct attune_store *store, struct text *out, const char *search,
+                      struct attune_error *err)
+{
+    struct text words = {0}, ids = {0};
+    struct query q = {0};
+    struct pair pair;
+    size_t n;
+    int status, got = 0;
+
+    add_words(&words, search);
+    status = words.failed ? text_no_memory(err)
+                          : query_open(&q, store,
+                                       "SELECT rowid FROM run_words WHERE run_words MATCH ? ORDER "
+                                       "BY rowid DESC",
+                                       err);
+    if (status == ATTUNE_OK) {
+        query_text(&q, words.data);
+        while ((got = query_step(&q, err)) > 0) {
+            int64_t id = query_get_int(&q, 0);
+
+            text_add(&ids, &id, sizeof id);
+        }
+        status = got < 0 ? -got : ids.failed ? text_no_memory(err) : ATTUNE_OK;
+        query_close(&q);
+    }
+    n = ids.len / sizeof(int64_t);
+    for (size_t i = 0; status == ATTUNE_OK && n <= FEW && i < n; i++) {
+        memcpy(&pair.run, ids.data + i * sizeof pair.run, sizeof pair.run);
+        got = store_lookup(store, &pair.session, "SELECT session FROM run WHERE id = ?", pair.run,
+                           err);
+        status = got < 0 ? -got : ATTUNE_OK;
+        text_add(out, &pair, got > 0 ? sizeof pair : 0);
+    }
+    if (status == ATTUNE_OK && n > FEW) {
+        status = query_open(&q, store, "SELECT id, session FROM run", err);
+        while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+            pair = (struct pair){query_get_int(&q, 0), query_get_int(&q, 1)};
+            if (bsearch(&pair.run, ids.data, n, sizeof pair.run, newest_first)) {
+                text_add(out, &pair, sizeof pair);
+            }
+        }
+        query_close(&q);
+        status = status == ATTUNE_OK && got < 0 ? -got : status;
+    }
+    status = status == ATTUNE_OK && out->failed ? text_no_memory(err) : status;
+    text_done(&words);
+    text_done(&ids);
+    return status;
+}
+
 /* Every session with its numbers; the last column says whether its name or note has the words as
  * they stand. */
 static const char all_sessions[] =
@@ -375,9 +437,11 @@ int attune_store_sessions(struct attune_store *store, const struct attune_run_qu
     *out = NULL;
     *n = 0;
     own.limit = own.offset = 0;
-    own.search = own.search && *own.search ? own.search : NULL;
+    own.search = own.search && own.search[strspn(own.search, " \t\r\n")] ? own.search : NULL;
     everything = !own.search && !has_filters(&own);
-    status = everything ? ATTUNE_OK : find(store, &found, &own, err);
+    status = everything          ? ATTUNE_OK
+             : has_filters(&own) ? find(store, &found, &own, err)
+                                 : find_words(store, &found, own.search, err);
     n_pairs = found.len / sizeof(struct pair);
     if (n_pairs) {
         qsort(found.data, n_pairs, sizeof(struct pair), by_session);

@@ -163,6 +163,9 @@ static int put_path(struct attune_store *store, struct node_at *base, const json
     size_t n = 0;
     int status = json_get_array(&list, &n, run, "path", SIZE_MAX, what, err);
 
+    if (status == ATTUNE_OK && json_object_get(run, "origin")) { /* text alone: nothing was read */
+        return store_put_given(store, base, NODE_GIVEN, NULL, 0, NULL, 0, err);
+    }
     if (status == ATTUNE_OK && n == 0) {
         status = wrong(err, what, "\"path\" is empty");
     }
@@ -202,7 +205,8 @@ static int put_end(struct attune_store *store, int64_t id, const json_t *run, co
     if (status == ATTUNE_OK && store_stop_of(name) == ATTUNE_STOP_COUNT) {
         status = wrong(err, what, "unknown \"stop_reason\"");
     }
-    if (status == ATTUNE_OK && store_stop_of(name) != ATTUNE_STOP_NONE) {
+    if (status == ATTUNE_OK &&
+        (store_stop_of(name) != ATTUNE_STOP_NONE || json_object_get(run, "origin"))) {
         status = json_get_bytes(&output, &len, run, "output", what, err);
         if (status == ATTUNE_OK) {
             status = store_put_end(store, id, store_stop_of(name), output, len, err);
@@ -247,6 +251,37 @@ static int put_mark(struct attune_store *store, struct attune_place place, const
     return status;
 }
 
+/* Is the last node what the document says it was? Older documents do not. */
+static int check_hash(struct attune_store *store, const json_t *run, const char *what,
+                      struct attune_error *err)
+{
+    const json_t *hash = json_object_get(run, "hash");
+    char hex[2 * STORE_HASH + 1];
+
+    for (size_t i = 0; i < STORE_HASH; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", store->leaf.node_hash[i]);
+    }
+    return !hash || (json_is_string(hash) && strcmp(json_string_value(hash), hex) == 0)
+               ? ATTUNE_OK
+               : wrong(err, what, "its content is not what its \"hash\" says: it was changed");
+}
+
+static int read_origin(struct attune_run_record *out, const json_t *run, const char *what,
+                       struct attune_error *err)
+{
+    int status;
+
+    if (!json_object_get(run, "origin")) {
+        return ATTUNE_OK;
+    }
+    status = json_get_bytes(&out->origin, NULL, run, "origin", what, err);
+    if (status == ATTUNE_OK && (!*out->origin || strlen(out->origin) > 40)) {
+        status = wrong(err, what, "\"origin\" wants a name");
+    }
+    return status == ATTUNE_OK ? json_get_bytes(&out->details, NULL, run, "details", what, err)
+                               : status;
+}
+
 /* The marks of a session or a run, if it has any. */
 static int put_marks(struct attune_store *store, struct attune_place place, const json_t *object,
                      const char *what, struct attune_error *err)
@@ -280,6 +315,9 @@ static int put_run(struct attune_store *store, char *session, const json_t *run,
         status = read_stops(&record, run, what, err);
     }
     if (status == ATTUNE_OK) {
+        status = read_origin(&record, run, what, err);
+    }
+    if (status == ATTUNE_OK) {
         status = put_path(store, &base, run, what, err);
     }
     if (status == ATTUNE_OK) {
@@ -289,6 +327,9 @@ static int put_run(struct attune_store *store, char *session, const json_t *run,
     }
     if (status == ATTUNE_OK) {
         status = put_steps(store, run, what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = check_hash(store, run, what, err);
     }
     if (status == ATTUNE_OK) {
         status = put_end(store, record.id, run, what, err);

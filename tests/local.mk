@@ -67,6 +67,7 @@ check_PROGRAMS += \
 	%D%/prompts/store_export_test \
 	%D%/prompts/store_find_test \
 	%D%/prompts/store_journal_test \
+	%D%/prompts/store_llm_test \
 	%D%/prompts/store_mark_test \
 	%D%/prompts/store_node_test \
 	%D%/prompts/store_read_test \

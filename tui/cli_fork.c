@@ -108,6 +108,12 @@ int cli_fork_open(struct cli_fork *out, struct cli *cli, struct attune_store *st
     if (status == ATTUNE_OK) {
         status = attune_store_load_run(store, place.run, &out->origin, err);
     }
+    if (status == ATTUNE_OK && *out->origin.origin) {
+        status = attune_error_set(
+            err, ATTUNE_UNSUPPORTED, 0,
+            "run %lld came from %s as text: it has no tokens to fork; run its prompt anew",
+            (long long)place.run, out->origin.origin);
+    }
     if (status == ATTUNE_OK) {
         status = attune_store_load_steps(store, place.run, &steps, &n, err);
     }

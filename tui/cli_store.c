@@ -272,6 +272,10 @@ json_t *cli_json_run(struct attune_store *store, const struct attune_run_record 
     if (object && all) {
         add_details(object, r);
     }
+    if (object && *r->origin) {
+        json_object_set_new(object, "origin", of_string(r->origin));
+        json_object_set_new(object, "details", of_string(r->details));
+    }
     json_object_set_new(object, "steps", list);
     cli_json_set_bytes(object, "text", r->output, r->output_len);
     json_object_set_new(object, "stop_reason", json_string(attune_stop_text(r->stop)));

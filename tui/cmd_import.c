@@ -1,10 +1,49 @@
-/* attune import: takes back what export wrote, whole or not at all. */
+/* attune import: takes back what export wrote, or what the tool llm logged, whole or not at all. */
 #include <config.h>
 
 #include "cli_store.h"
 
+#include <attune/llm.h>
+
 #include <stdlib.h>
 #include <string.h>
+
+/* A database, by its first bytes: logs.db of llm. */
+static bool is_database(const char *path)
+{
+    char head[16] = "";
+    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : NULL;
+    bool is = f && fread(head, 1, 16, f) == 16 && memcmp(head, "SQLite format 3", 16) == 0;
+
+    if (f) {
+        fclose(f);
+    }
+    return is;
+}
+
+static int import_llm(struct cli *cli)
+{
+    struct attune_store *store = NULL;
+    struct attune_llm_import done = {0};
+    struct attune_error err = {0};
+    int status = cli_open_store(cli, &store, ATTUNE_STORE_WRITE, &err);
+
+    if (status == ATTUNE_OK) {
+        status = attune_store_import_llm(&done, store, cli->args[0], &err);
+    }
+    attune_store_close(store);
+    if (status != ATTUNE_OK) {
+        return cli_fail(cli, &err);
+    }
+    if (cli->json) {
+        return cli_print_json(cli, json_pack("{s:s, s:I, s:I}", "origin", "llm", "runs",
+                                             (json_int_t)done.n_runs, "known",
+                                             (json_int_t)done.n_known));
+    }
+    fprintf(cli->out, "%zu responses of llm as runs, %zu were here already\n", done.n_runs,
+            done.n_known);
+    return CLI_OK;
+}
 
 static int run(struct cli *cli)
 {
@@ -13,7 +52,12 @@ static int run(struct cli *cli)
     struct attune_error err = {0};
     char *json = NULL, *session = NULL;
     size_t len = 0, n = 0;
-    int status = cli_read_file(&json, &len, cli->args[0], &err);
+    int status;
+
+    if (is_database(cli->args[0])) {
+        return import_llm(cli);
+    }
+    status = cli_read_file(&json, &len, cli->args[0], &err);
 
     if (status == ATTUNE_OK) {
         status = cli_open_store(cli, &store, ATTUNE_STORE_WRITE, &err);
@@ -53,7 +97,7 @@ static int run(struct cli *cli)
 const struct cmd_ops cmd_import = {
     .name = "import",
     .args = "FILE",
-    .help = "takes an exported document back as a session (- is standard input)",
+    .help = "an exported document back as a session (- is standard input); logs.db of the tool llm",
     .groups = CLI_DB,
     .min_args = 1,
     .max_args = 1,

@@ -58,9 +58,14 @@ static int print_run(struct cli *cli, struct attune_store *store, const struct a
     print_number(cli, "seed", r->seed);
     fprintf(cli->out, "%-10s %zu read, %zu produced of %zu asked for\n", "tokens",
             r->n_prompt + r->n_decoder, r->n_steps, r->max_tokens);
+    if (*r->origin) {
+        print_field(cli, "origin", r->origin);
+        print_field(cli, "details", r->details);
+    }
     print_field(cli, "stop",
-                r->stop == ATTUNE_STOP_NONE ? "none: it was cut off or is still running"
-                                            : attune_stop_text(r->stop));
+                *r->origin                    ? "not known: it came as text"
+                : r->stop == ATTUNE_STOP_NONE ? "none: it was cut off or is still running"
+                                              : attune_stop_text(r->stop));
     if (r->fast) {
         print_field(cli, "exact", "no: made with --fast");
     }
@@ -85,7 +90,10 @@ static int print_run(struct cli *cli, struct attune_store *store, const struct a
 static void print_branch(struct cli *cli, const struct attune_run_record *r, const char *guides)
 {
     fprintf(cli->out, "%5lld  %.19s  %4zu tokens  %-11s  %s", (long long)r->id, r->created,
-            r->n_steps, r->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(r->stop),
+            r->n_steps,
+            *r->origin                    ? r->origin
+            : r->stop == ATTUNE_STOP_NONE ? "cut off"
+                                          : attune_stop_text(r->stop),
             guides);
     if (r->fork_of) {
         fprintf(cli->out, "after step %zu of %lld | ", r->fork_steps, (long long)r->fork_of);

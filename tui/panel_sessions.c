@@ -157,7 +157,9 @@ static void draw_run(const struct panel *panel, struct canvas *c, struct rect r,
     if (wide) {
         left = r.cols - 18;
         canvas_print(c, r, y, left, style_of(c, ROLE_DIM), " %4zu %s", run->n_steps,
-                     run->stop == ATTUNE_STOP_NONE ? "cut off" : attune_stop_text(run->stop));
+                     run->origin && *run->origin     ? run->origin
+                     : run->stop == ATTUNE_STOP_NONE ? "cut off"
+                                                     : attune_stop_text(run->stop));
     }
     if (wide && run->tags && *run->tags) {
         int cells = (left - x) / 4;

@@ -350,6 +350,12 @@ static void take_recorded(struct workbench *b, struct event *event)
     forget_run(b);
     b->record = event->records[0];
     memset(event->records, 0, sizeof *event->records);
+    if (b->record.origin && *b->record.origin &&
+        grow((void **)&b->output, &b->output_capacity, b->record.output_len + 1, 1)) {
+        memcpy(b->output, b->record.output, b->record.output_len); /* it has no steps to bring it */
+        b->output_len = b->record.output_len;
+        b->output[b->output_len] = '\0';
+    }
     b->replayed = true;
     b->run = event->run;
     b->read = b->evaluated = false;

@@ -30,6 +30,7 @@
 #include <attune/budget.h>
 #include <attune/ladder.h>
 #include <attune/store.h>
+#include <attune/llm.h>
 #include <attune/mark.h>
 #include <attune/journal.h>
 #include <attune/diff.h>

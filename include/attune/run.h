@@ -50,7 +50,7 @@ struct attune_verdict {
     int64_t first_difference; /* step number, or -1 */
     double max_logit_error;   /* over the recorded candidates of every step */
     bool model_differs, tokenizer_differs, engine_differs; /* fingerprints against the record */
-    char what[200]; /* a sentence: what differs and what explains it */
+    char what[240]; /* a sentence: what differs and what explains it */
 };
 int attune_replay_verify(struct attune_verdict *out, struct attune_store *store, int64_t run,
                          const struct attune_model *model, int n_threads,

@@ -1,4 +1,4 @@
-/* The store at size: store_bench [RUNS [STEPS]] builds a database of so many runs (1,000 of 20
+/* The store at size: store_bench [RUNS [STEPS [keep]]] builds a database of so many runs (1,000 of 20
  * steps without arguments) whose words are spread as those of a language are, and says what
  * opening, listing, searching and saving cost there. Times are medians of rounds. */
 #include <config.h>
@@ -364,8 +364,10 @@ int main(int argc, char **argv)
     struct stat st;
     double before = bench_wall();
 
-    unlink(path);
-    build(n_runs, n_steps);
+    if (argc < 4 || access(path, F_OK) != 0) { /* a third word keeps the file, or uses it again */
+        unlink(path);
+        build(n_runs, n_steps);
+    }
     stat(path, &st);
     printf("%zu runs of %zu steps: %.0f MB, %.0f bytes a step with everything, built in %.0f s\n",
            n_runs, n_steps, (double)st.st_size / 1e6,
@@ -377,8 +379,10 @@ int main(int argc, char **argv)
     looking(store);
     attune_store_close(store);
     saving(2000);
-    unlink(path);
-    unlink("store-bench.db-wal");
-    unlink("store-bench.db-shm");
+    if (argc < 4) {
+        unlink(path);
+        unlink("store-bench.db-wal");
+        unlink("store-bench.db-shm");
+    }
     return 0;
 }

@@ -28,7 +28,7 @@ one_line() {
     ok "one line and nothing else" $?
 }
 
-echo "1..69"
+echo "1..74"
 try 0 '[]' sessions --json
 try 0 'nothing was saved there yet' sessions --db "$dir/missing.db"
 one_line
@@ -96,6 +96,19 @@ try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"
 truncate -s 10G "$dir/huge.json" 2>"$dir/err" && try 1 'bytes are not read' import "$dir/huge.json" || ok "no room for a huge file" 0
 one_line
 try 1 'Is a directory' import "$dir"
+
+# What the tool llm logged comes in as runs of text, once, and says what it is not.
+if command -v sqlite3 >/dev/null; then
+    sqlite3 "$dir/logs.db" "CREATE TABLE responses (id TEXT, model TEXT, prompt TEXT, response TEXT, datetime_utc TEXT); \
+        INSERT INTO responses VALUES ('a', 'gpt-x', 'Name a pelican', 'Percy', '2025-05-01T10:11:12+00:00');"
+    try 0 '"runs":1,"known":0' import "$dir/logs.db" --json --db "$dir/llm.db"
+    try 0 '0 responses of llm as runs, 1 were here already' import "$dir/logs.db" --db "$dir/llm.db"
+    try 0 'Percy' show 1 --db "$dir/llm.db"
+    try 1 'came from llm as text' replay 1 --verify --db "$dir/llm.db" -m "$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf"
+    try 1 'has no tokens to fork' run --fork 1:0 --db "$dir/llm.db"
+else
+    for i in 1 2 3 4 5; do ok "sqlite3 is not here: tests/prompts/store_llm_test does this" 0; done
+fi
 
 # A page in the middle is nonsense: it is said, and what can be read comes out.
 for i in 1 2 3 4 5 6; do "$ATTUNE_BIN" import --db "$dir/broken.db" "$films" >"$dir/out" 2>"$dir/err"; done

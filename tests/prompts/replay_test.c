@@ -164,6 +164,30 @@ static void another_model_explains_the_difference(void **state)
     live_done(&other);
 }
 
+/* A record of another build: the parts of the fingerprint that differ are named, no others. */
+static void another_build_is_named_part_by_part(void **state)
+{
+    struct attune_verdict verdict;
+    int64_t run = made(7, 5, true);
+
+    tell("UPDATE text SET bytes = CAST(replace(CAST(bytes AS TEXT), 'attune ', 'attune 0.0.9-') AS "
+         "BLOB) WHERE id = (SELECT engine FROM run WHERE id = ?1)",
+         run);
+    verdict = verified(run, live.model, 1);
+    assert_true(verdict.engine_differs && verdict.identical == verdict.steps);
+    assert_non_null(strstr(verdict.what, "attune 0.0.9-"));
+    assert_non_null(strstr(verdict.what, ", here attune "));
+    assert_null(strstr(verdict.what, "sums"));
+    tell("UPDATE node SET digest = digest + 1 WHERE id = (SELECT node FROM run_step WHERE run = "
+         "?1 "
+         "AND i = 2)",
+         run);
+    verdict = verified(run, live.model, 1);
+    assert_int_equal(verdict.first_difference, 2);
+    assert_non_null(strstr(verdict.what, "step 2 differs in its logits"));
+    assert_non_null(strstr(verdict.what, "attune 0.0.9-"));
+}
+
 static void a_check_can_be_interrupted(void **state)
 {
     struct attune_progress progress = {0};
@@ -186,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_fork_is_proved_from_where_it_began),
         cmocka_unit_test(one_changed_step_is_named_and_the_others_still_hold),
         cmocka_unit_test(another_model_explains_the_difference),
+        cmocka_unit_test(another_build_is_named_part_by_part),
         cmocka_unit_test(a_check_can_be_interrupted),
     };
     return cmocka_run_group_tests_name("replay", tests, begin, end);

@@ -238,6 +238,25 @@ static void refused(struct attune_store *store, const char *json, size_t len)
     attune_session_rows_free(rows, n);
 }
 
+/* A digit of a step's number is another one: the address of the last node says so. */
+static void what_was_changed_is_refused(void **state)
+{
+    struct attune_store *store = filled(), *other = made_store(copy, ATTUNE_STORE_WRITE);
+    struct attune_error err;
+    char *json, *at;
+    size_t len;
+
+    assert_int_equal(attune_store_export(store, NULL, 3, &json, &len, &err), 0);
+    at = strstr(json, "\"entropy_bits\":");
+    assert_non_null(at);
+    at += strlen("\"entropy_bits\":") + 2;
+    *at = *at == '5' ? '6' : '5';
+    refused(other, json, len);
+    free(json);
+    attune_store_close(other);
+    attune_store_close(store);
+}
+
 static void what_is_cut_or_never_ends_is_refused(void **state)
 {
     enum { DEEP = 200000 };
@@ -269,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_document_taken_back_is_the_same_session, fresh, fresh),
         cmocka_unit_test_setup_teardown(one_run_alone, fresh, fresh),
+        cmocka_unit_test_setup_teardown(what_was_changed_is_refused, fresh, fresh),
         cmocka_unit_test_setup_teardown(what_is_cut_or_never_ends_is_refused, fresh, fresh),
         cmocka_unit_test_setup_teardown(hostile_documents_are_taken_whole_or_refused_whole, fresh,
                                         fresh),
