@@ -47,6 +47,7 @@ engine_parts = \
 	%D%/sampler_top_p.c \
 	%D%/sampler_min_p.c \
 	%D%/sampler_typical.c \
+	%D%/sampler_top_n_sigma.c \
 	%D%/sampler_bias.c \
 	%D%/sampler_constraint.c \
 	%D%/constraint_choices.c \

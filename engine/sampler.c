@@ -34,14 +34,20 @@ static const char *const bias_stage = "bias";
 /* Behind the bias, where there is one: the other stages choose among what is allowed. */
 static const char *const constraint_stage = "constraint";
 
+/* The order of stages of a program, and the values it samples with where nobody says otherwise:
+ * transformers' GenerationConfig with do_sample, llama.cpp's common_params_sampling, Ollama's
+ * DefaultOptions, vLLM's SamplingParams. */
 static const struct {
     const char *name, *stages;
+    double temperature, top_k, top_p, min_p;
 } presets[] = {
-    {"hf", "penalties,temperature,top_k,top_p,min_p,typical"},
-    {"llama.cpp", "penalties,top_k,typical,top_p,min_p,temperature"},
-    {"ollama", "top_k,temperature,top_p,min_p"},
-    {"vllm", "penalties,temperature,min_p,top_k,top_p"},
+    {"hf", "penalties,temperature,top_k,top_p,min_p,typical", 1, 50, 1, 0},
+    {"llama.cpp", "penalties,top_n_sigma,top_k,typical,top_p,min_p,temperature", 0.8, 40, 0.95,
+     0.05},
+    {"ollama", "top_k,temperature,top_p,min_p", 0.8, 40, 0.9, 0},
+    {"vllm", "penalties,temperature,min_p,top_k,top_p", 1, 0, 1, 0},
 };
+enum { N_PRESETS = sizeof presets / sizeof *presets };
 
 size_t sampler_count(void)
 {
@@ -276,7 +282,7 @@ int attune_chain_order(struct attune_chain *chain, const char *order, struct att
     uint8_t stage[N_SAMPLERS];
     size_t n = 0;
 
-    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+    for (size_t i = 0; i < N_PRESETS; i++) {
         if (strcmp(order, presets[i].name) == 0) {
             list = presets[i].stages;
         }
@@ -342,6 +348,30 @@ int attune_chain_constrain(struct attune_chain *chain, const char *constraint,
 const char *attune_chain_constraint(const struct attune_chain *chain)
 {
     return chain->constraint;
+}
+
+const char *attune_chain_preset_name(size_t i)
+{
+    return i < N_PRESETS ? presets[i].name : NULL;
+}
+
+int attune_chain_preset(struct attune_chain *chain, const char *name, struct attune_error *err)
+{
+    for (size_t i = 0; i < N_PRESETS; i++) {
+        if (strcmp(presets[i].name, name) != 0) {
+            continue;
+        }
+        for (size_t k = 0; k < attune_param_count(); k++) {
+            chain->values[k] = attune_param_at(k)->off;
+        }
+        chain->values[param_index("temperature")] = presets[i].temperature;
+        chain->values[param_index("top_k")] = presets[i].top_k;
+        chain->values[param_index("top_p")] = presets[i].top_p;
+        chain->values[param_index("min_p")] = presets[i].min_p;
+        return attune_chain_order(chain, name, err);
+    }
+    return attune_error_set(err, ATTUNE_NOT_FOUND, 0,
+                            "no preset '%.40s'; there are hf, llama.cpp, ollama and vllm", name);
 }
 
 size_t attune_chain_n_stages(const struct attune_chain *chain)

@@ -132,7 +132,8 @@ check_PROGRAMS += \
 	%D%/tui/panel_walk_test
 
 check_PROGRAMS += \
-	%D%/engine/constraint_test
+	%D%/engine/constraint_test \
+	%D%/engine/sampler_presets_test
 
 check_PROGRAMS += \
 	%D%/engine/tokenizer_forms_test \

@@ -47,11 +47,14 @@ static const struct cli_option prompt_options[] = {
 };
 static const struct cli_option sampling_options[] = {
     {"order", 0, "LIST", "hf, llama.cpp, ollama, vllm, or stages separated by commas"},
+    {"preset", 0, "NAME",
+     "order and default values of hf, llama.cpp, ollama or vllm; flags go over it"},
     {"logit-bias", 0, "ID=B[,...]", "added to the logit of a token"},
     {"greedy", 0, NULL, "the same as --temperature 0"},
     {"choices", 0, "A,B,...", "what is generated is one of these texts"},
     {"regex", 0, "PATTERN", "what is generated matches this pattern as a whole (PCRE2)"},
-    {"grammar", 0, "json", "what is generated is a JSON value; none: anything (a fork's own again)"},
+    {"grammar", 0, "json",
+     "what is generated is a JSON value; none: anything (a fork's own again)"},
     {NULL, 0, NULL, NULL},
 };
 static const struct cli_option generate_options[] = {
@@ -454,8 +457,7 @@ int cli_read_file(char **out, size_t *len, const char *path, struct attune_error
     if (!f) {
         return attune_error_set(err, ATTUNE_IO, 0, "%s: %s", path, strerror(errno));
     }
-    too_large =
-        fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size > MAX_FILE;
+    too_large = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size > MAX_FILE;
     while (!too_large) {
         if (capacity - n < 2) {
             char *more = realloc(text, capacity = capacity ? capacity * 2 : 4096);

@@ -32,6 +32,22 @@ static bool has_stage(const struct attune_chain *chain, const char *stage)
     return false;
 }
 
+/* Behind all others: an order that nobody asked for takes the stage in whose value somebody did ask
+ * for. */
+static int add_stage(struct cli *cli, struct attune_chain *chain, const char *stage)
+{
+    struct attune_error err;
+    char order[320] = "";
+
+    for (size_t i = 0; i <= attune_chain_n_stages(chain); i++) {
+        const char *name = attune_chain_stage(chain, i);
+
+        snprintf(order + strlen(order), sizeof order - strlen(order), "%s%s", i ? "," : "",
+                 name ? name : stage);
+    }
+    return attune_chain_order(chain, order, &err) == ATTUNE_OK ? CLI_OK : cli_fail(cli, &err);
+}
+
 static int set_knob(struct cli *cli, struct attune_chain *chain, const struct attune_param *param)
 {
     struct attune_error err;
@@ -50,6 +66,10 @@ static int set_knob(struct cli *cli, struct attune_chain *chain, const struct at
     }
     if (attune_chain_set(chain, param->name, value, &err) != ATTUNE_OK) {
         return cli_wrong(cli, "%s", err.text);
+    }
+    if (value != before && value != param->off && !has_stage(chain, param->stage) &&
+        !cli_value(cli, "order") && !cli_value(cli, "fork")) {
+        return add_stage(cli, chain, param->stage);
     }
     if (value != before && value != param->off && !has_stage(chain, param->stage)) {
         return cli_wrong(cli, "--%s %g does nothing: the stage %s is not in --order %s", flag,
@@ -133,7 +153,7 @@ int cli_chain(struct cli *cli, struct attune_chain **out)
 
 int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out)
 {
-    const char *order = cli_value(cli, "order");
+    const char *order = cli_value(cli, "order"), *preset = cli_value(cli, "preset");
     struct attune_chain *chain = NULL;
     struct attune_error err;
     int status = CLI_OK;
@@ -142,7 +162,10 @@ int cli_chain_from(struct cli *cli, const char *text, struct attune_chain **out)
     if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
         return cli_fail(cli, &err);
     }
-    if (order && attune_chain_order(chain, order, &err) != ATTUNE_OK) {
+    if (preset && attune_chain_preset(chain, preset, &err) != ATTUNE_OK) {
+        status = cli_wrong(cli, "--preset: %s", err.text);
+    }
+    if (status == CLI_OK && order && attune_chain_order(chain, order, &err) != ATTUNE_OK) {
         status = cli_wrong(cli, "--order: %s", err.text);
     }
     for (size_t i = 0; status == CLI_OK && i < attune_param_count(); i++) {

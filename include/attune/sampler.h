@@ -41,6 +41,10 @@ double attune_chain_get(const struct attune_chain *chain, const char *param);
  * where the list does not name it, and behind it the constraint if there is one; a value whose stage is not
  * in the order does nothing. */
 int attune_chain_order(struct attune_chain *chain, const char *order, struct attune_error *err);
+/* The order and the values that one of those programs samples with where nobody says otherwise; what is banned,
+ * forced or constrained stays. */
+int attune_chain_preset(struct attune_chain *chain, const char *name, struct attune_error *err);
+const char *attune_chain_preset_name(size_t i); /* "hf", ...; NULL behind the last */
 /* Adds to the logit of id; -INFINITY bans, +INFINITY forces. 0 takes the bias away. */
 int attune_chain_bias(struct attune_chain *chain, attune_token id, float bias, struct attune_error *err);
 /* What the generated text has to be (constraint.h: "choices:yes,no", "json", ...); NULL or "": anything. */

@@ -51,9 +51,10 @@ static void flags_are_the_chain(void **state)
           "1.1", "--logit-bias", "5=-inf,7=1.5", "--logit-bias", "5=2");
     assert_int_equal(cli_chain(&p.cli, &chain), CLI_OK);
     attune_chain_text(chain, text, sizeof text);
-    assert_string_equal(text,
-                        "order=penalties,top_k,typical,top_p,min_p,temperature repeat_penalty=1.1 "
-                        "temperature=0.7 top_k=40 logit_bias=5:2,7:1.5");
+    assert_string_equal(
+        text,
+        "order=penalties,top_n_sigma,top_k,typical,top_p,min_p,temperature repeat_penalty=1.1 "
+        "temperature=0.7 top_k=40 logit_bias=5:2,7:1.5");
     attune_chain_free(chain);
     done(&p);
 }
@@ -77,6 +78,35 @@ static void every_knob_has_its_flag(void **state)
         attune_chain_free(chain);
         done(&p);
     }
+}
+
+static void a_preset_is_order_and_values(void **state)
+{
+    struct attune_chain *chain;
+    struct parsed p;
+    char text[400];
+
+    PARSE(&p, "--preset", "llama.cpp", "--top-k", "0", "--choices", "yes,no way");
+    assert_int_equal(cli_chain(&p.cli, &chain), CLI_OK);
+    attune_chain_text(chain, text, sizeof text);
+    assert_string_equal(
+        text, "order=constraint,penalties,top_n_sigma,top_k,typical,top_p,min_p,temperature "
+              "temperature=0.8 top_p=0.95 min_p=0.05 constraint=choices:yes,no%20way");
+    attune_chain_free(chain);
+    done(&p);
+    PARSE(&p, "--preset", "vllm", "--top-n-sigma", "2");
+    assert_int_equal(cli_chain(&p.cli, &chain), CLI_OK);
+    attune_chain_text(chain, text, sizeof text);
+    assert_string_equal(text,
+                        "order=penalties,temperature,min_p,top_k,top_p,top_n_sigma top_n_sigma=2");
+    attune_chain_free(chain);
+    done(&p);
+    PARSE(&p, "--preset", "torch");
+    assert_int_equal(cli_chain(&p.cli, &chain), CLI_USAGE);
+    done(&p);
+    PARSE(&p, "--regex", "a", "--grammar", "json");
+    assert_int_equal(cli_chain(&p.cli, &chain), CLI_USAGE);
+    done(&p);
 }
 
 static void greedy_is_no_temperature(void **state)
@@ -126,9 +156,8 @@ static void generation_has_its_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flags_are_the_chain),
-        cmocka_unit_test(every_knob_has_its_flag),
-        cmocka_unit_test(greedy_is_no_temperature),
+        cmocka_unit_test(flags_are_the_chain),          cmocka_unit_test(every_knob_has_its_flag),
+        cmocka_unit_test(a_preset_is_order_and_values), cmocka_unit_test(greedy_is_no_temperature),
         cmocka_unit_test(generation_has_its_defaults),
     };
     return cmocka_run_group_tests_name("cli_sampling", tests, NULL, NULL);
