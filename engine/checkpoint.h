@@ -52,6 +52,8 @@ struct format_ops {
                      struct attune_error *err);
     /* The ids that the files call ends of a text: at most capacity of them. Returns how many. */
     size_t (*ends)(const struct checkpoint *cp, attune_token *ids, size_t capacity);
+    /* The value that the files advise for a knob of the sampler, or NaN. */
+    double (*advice)(const struct checkpoint *cp, const char *param);
 };
 
 int checkpoint_open(struct checkpoint **out, const char *path, struct attune_error *err);

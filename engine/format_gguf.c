@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "engine/checkpoint.h"
@@ -165,6 +166,33 @@ static size_t find_ends(const struct checkpoint *cp, attune_token *ids, size_t c
     return n;
 }
 
+static double find_advice(const struct checkpoint *cp, const char *param)
+{
+    static const struct {
+        const char *param, *key;
+    } keys[] = {
+        {"temperature", "general.sampling.temp"},
+        {"top_k", "general.sampling.top_k"},
+        {"top_p", "general.sampling.top_p"},
+        {"min_p", "general.sampling.min_p"},
+        {"repeat_last_n", "general.sampling.penalty_last_n"},
+        {"repeat_penalty", "general.sampling.penalty_repeat"},
+    };
+    double value;
+    uint64_t whole;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(keys[i].param, param) != 0) {
+            continue;
+        }
+        if (gguf_get_f64(cp->files, keys[i].key, &value)) {
+            return value;
+        }
+        return gguf_get_u64(cp->files, keys[i].key, &whole) ? (double)whole : NAN;
+    }
+    return NAN;
+}
+
 const struct format_ops format_gguf = {
     .name = "gguf",
     .knows = knows,
@@ -173,4 +201,5 @@ const struct format_ops format_gguf = {
     .describe = describe,
     .tokenizer = make_tokenizer,
     .ends = find_ends,
+    .advice = find_advice,
 };

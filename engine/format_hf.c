@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -436,6 +437,32 @@ static size_t find_ends(const struct checkpoint *cp, attune_token *ids, size_t c
     return n ? n : read_ends(json_object_get(files->config, "eos_token_id"), ids, capacity);
 }
 
+/* generation_config.json, by its own names. What is off there as here says nothing. */
+static double find_advice(const struct checkpoint *cp, const char *param)
+{
+    static const struct {
+        const char *param, *key;
+    } keys[] = {
+        {"temperature", "temperature"},
+        {"top_k", "top_k"},
+        {"top_p", "top_p"},
+        {"min_p", "min_p"},
+        {"typical", "typical_p"},
+        {"repeat_penalty", "repetition_penalty"},
+        {"max_tokens", "max_new_tokens"},
+    };
+    const struct files *files = cp->files;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = json_object_get(files->generation, keys[i].key);
+
+        if (strcmp(keys[i].param, param) == 0 && json_is_number(value)) {
+            return json_number_value(value);
+        }
+    }
+    return NAN;
+}
+
 const struct format_ops format_hf = {
     .name = "hf",
     .knows = knows,
@@ -444,4 +471,5 @@ const struct format_ops format_hf = {
     .describe = describe,
     .tokenizer = make_tokenizer,
     .ends = find_ends,
+    .advice = find_advice,
 };

@@ -317,6 +317,13 @@ const char *attune_model_label(const struct attune_model *model, int label)
     return label >= 0 && label < model->recipe.n_labels ? model->recipe.labels[label] : NULL;
 }
 
+double attune_model_advice(const struct attune_model *model, const char *param)
+{
+    const struct checkpoint *cp = model->checkpoint;
+
+    return cp && cp->format->advice ? cp->format->advice(cp, param) : NAN;
+}
+
 bool attune_model_is_end(const struct attune_model *model, attune_token id)
 {
     for (size_t i = 0; i < model->n_ends; i++) {

@@ -133,7 +133,8 @@ check_PROGRAMS += \
 
 check_PROGRAMS += \
 	%D%/engine/constraint_test \
-	%D%/engine/sampler_presets_test
+	%D%/engine/sampler_presets_test \
+	%D%/tui/panel_chain_test
 
 check_PROGRAMS += \
 	%D%/engine/tokenizer_forms_test \
@@ -181,6 +182,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 noinst_HEADERS += %D%/prompts/live.h %D%/prompts/made.h
 panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_attention_test_SOURCES = %D%/tui/panel_attention_test.c $(panel_fixture)
+%C%_tui_panel_chain_test_SOURCES = %D%/tui/panel_chain_test.c $(panel_fixture)
 %C%_tui_panel_compare_test_SOURCES = %D%/tui/panel_compare_test.c $(panel_fixture)
 %C%_tui_panel_dist_test_SOURCES = %D%/tui/panel_dist_test.c $(panel_fixture)
 %C%_tui_panel_shift_test_SOURCES = %D%/tui/panel_shift_test.c $(panel_fixture)

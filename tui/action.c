@@ -21,22 +21,6 @@ static void say_usage(struct app *app, const char *action)
     bench_say(&app->bench, true, "%s %s: %s", text->name, text->arg, text->help);
 }
 
-/* "top-p" and "top_p" are the same. */
-static const char *param_name(char out[64], const char *word, size_t len)
-{
-    snprintf(out, 64, "%.*s", (int)(len < 63 ? len : 63), word);
-    for (char *at = out; *at; at++) {
-        *at = *at == '-' ? '_' : *at;
-    }
-    if (strcmp(out, "n") == 0 || strcmp(out, "max_tokens") == 0) {
-        return "max_tokens";
-    }
-    if (strcmp(out, "seed") == 0) {
-        return "seed";
-    }
-    return attune_param_find(out) ? attune_param_find(out)->name : NULL;
-}
-
 static void do_quit(struct app *app, const char *arg)
 {
     app->quit = true;
@@ -132,7 +116,7 @@ static void do_tick(struct app *app, const char *arg)
 {
     char name[64];
     const char *space = strrchr(arg, ' '),
-               *param = param_name(name, arg, space ? (size_t)(space - arg) : strlen(arg));
+               *param = app_param_name(name, arg, space ? (size_t)(space - arg) : strlen(arg));
     char *end;
     long ticks = space ? strtol(space + 1, &end, 10) : 1;
 
@@ -141,41 +125,6 @@ static void do_tick(struct app *app, const char *arg)
         return;
     }
     bench_tick(&app->bench, param, (int)ticks);
-}
-
-/* "temperature 0.7", also with = between. */
-static bool set_param(struct app *app, const char *text)
-{
-    char name[64];
-    size_t len = strcspn(text, " ="), gap = strspn(text + len, " =");
-    const char *param = param_name(name, text, len), *value = text + len + gap;
-    double number;
-    char *end;
-
-    if (!param) {
-        return false;
-    }
-    if (strcmp(param, "seed") == 0 && strcmp(value, "random") == 0) {
-        app->bench.seed_is_fixed = false;
-        return true;
-    }
-    if (strcmp(param, "seed") == 0) {
-        uint64_t seed = strtoull(value, &end, 10);
-
-        if (value[0] < '0' || value[0] > '9' || *end || seed > INT64_MAX) {
-            bench_say(&app->bench, true, "seed: wants a whole number up to 2^63-1, or random");
-        } else {
-            bench_set_seed(&app->bench, seed);
-        }
-        return true;
-    }
-    number = strtod(value, &end);
-    if (!value[0] || end == value || *end) {
-        bench_say(&app->bench, true, "%s: wants a number", param);
-        return true;
-    }
-    bench_set_param(&app->bench, param, number);
-    return true;
 }
 
 static void do_set(struct app *app, const char *arg)
@@ -188,7 +137,7 @@ static void do_set(struct app *app, const char *arg)
         return;
     }
     snprintf(line, sizeof line, "set %s", arg);
-    if (set_param(app, arg)) {
+    if (app_set_param(app, arg)) {
         return;
     }
     if (conf_line(&app->conf, line, &err) != ATTUNE_OK) {
@@ -202,7 +151,7 @@ static void do_set(struct app *app, const char *arg)
 static void do_reset(struct app *app, const char *arg)
 {
     char name[64];
-    const char *param = arg[0] ? param_name(name, arg, strlen(arg)) : NULL;
+    const char *param = arg[0] ? app_param_name(name, arg, strlen(arg)) : NULL;
 
     if (arg[0] && !param) {
         bench_say(&app->bench, true, "%s: no such knob", arg);
@@ -219,6 +168,16 @@ static void do_order(struct app *app, const char *arg)
 static void do_chain(struct app *app, const char *arg)
 {
     bench_set_chain(&app->bench, arg);
+}
+
+static void do_preset(struct app *app, const char *arg)
+{
+    bench_set_preset(&app->bench, arg);
+}
+
+static void do_constrain(struct app *app, const char *arg)
+{
+    bench_set_constraint(&app->bench, arg);
 }
 
 static void do_model(struct app *app, const char *arg)
@@ -588,7 +547,7 @@ void app_execute(struct app *app, const char *line)
             return;
         }
     }
-    if (app_act(app, word, rest) || set_param(app, line) || start_verb(app, line)) {
+    if (app_act(app, word, rest) || app_set_param(app, line) || start_verb(app, line)) {
         return;
     }
     bench_say(&app->bench, true,

@@ -500,7 +500,8 @@ static void close_panels(struct app *app)
 static int open_bench(struct app *app, const struct app_options *options,
                       struct attune_error *error)
 {
-    struct bench_options bench = {options->model, options->db, options->threads, options->context};
+    struct bench_options bench = {options->model, options->db, options->threads, options->context,
+                                  conf_get(&app->conf, OPTION_chain)};
     sigset_t all, before;
     int status;
 

@@ -43,6 +43,9 @@ struct app_options {
 int app_run(const struct app_options *options, FILE *err);
 
 /* action.c: what keys and the : line do. False: nobody knows the action. */
+/* action_knob.c: "top-p" as its param is called, in out or of static storage; NULL: there is none. */
+const char *app_param_name(char out[64], const char *word, size_t len);
+bool app_set_param(struct app *app, const char *text); /* "top_p 0.9"; false: no such knob */
 bool app_act(struct app *app, const char *action, const char *arg);
 void app_execute(struct app *app, const char *line);
 void app_verb_ended(struct app *app);

@@ -8,6 +8,7 @@ tui_parts += \
 	%D%/panel_ablation.c \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
+	%D%/panel_chain.c \
 	%D%/panel_compare.c \
 	%D%/panel_dist.c \
 	%D%/panel_heads.c \
@@ -104,6 +105,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_why.c \
 	%D%/cli_why.h \
 	%D%/workbench_ablate.c \
+	%D%/workbench_origin.c \
 	%D%/workbench_look.c \
 	%D%/workbench_pin.c \
 	%D%/workbench_runs.c \
@@ -119,6 +121,7 @@ libtui_a_SOURCES += \
 	%D%/cells.c \
 	%D%/cells.h \
 	%D%/action.c \
+	%D%/action_knob.c \
 	%D%/actions.def \
 	%D%/app.c \
 	%D%/app.h \

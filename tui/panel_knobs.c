@@ -127,18 +127,10 @@ static bool is_off(const struct workbench *b, const struct knob *knob)
     return knob->param && attune_chain_get(b->chain, knob->name) == knob->param->off;
 }
 
-/* As far as the workbench knows: whoever turned it away from where it starts was the user. */
+/* Nobody but attune itself said anything. */
 static bool is_default(const struct workbench *b, const struct knob *knob)
 {
-    char order[128];
-
-    if (knob->param) {
-        return is_off(b, knob);
-    }
-    if (strcmp(knob->name, "order") == 0) {
-        return strcmp(order_text(order, sizeof order, b->chain), "hf") == 0;
-    }
-    return strcmp(knob->name, "seed") == 0 ? !b->seed_is_fixed : b->max_tokens == 128;
+    return bench_origin(b, knob->name) == ORIGIN_BUILTIN;
 }
 
 static const char *value_text(char *out, size_t capacity, const struct workbench *b,
@@ -259,7 +251,7 @@ static double slider(const struct attune_param *p, double value)
     return value / (value + (p->integer ? 64 : 1));
 }
 
-enum { AT_VALUE = 20, AT_BAR = 30, BAR = 10, AT_ORIGIN = 41, AT_HELP = 49 };
+enum { AT_VALUE = 20, AT_BAR = 30, BAR = 10, AT_ORIGIN = 41, AT_HELP = 50 };
 
 static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r, int y, size_t i)
 {
@@ -278,9 +270,9 @@ static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r
                                                         : ROLE_DIM),
                  "%s%s", selected ? "\u25b8" : " ", label(name, knob, true));
     value_text(value, sizeof value, b, knob);
-    if (!knob->param || r.cols < AT_BAR + BAR) {
+    if (!knob->param || r.cols < AT_HELP) {
         view_clip(c, r, y, AT_VALUE, value_style, value);
-        if (strlen(value) > AT_ORIGIN - AT_VALUE) {
+        if (strlen(value) > (r.cols >= AT_HELP ? AT_ORIGIN : AT_BAR) - AT_VALUE) {
             return;
         }
     } else {
@@ -292,11 +284,9 @@ static void draw_knob(const struct panel *panel, struct canvas *c, struct rect r
                        style_of(c, ROLE_BAR_FINAL));
         }
     }
-    if (r.cols >= AT_HELP) {
-        canvas_print(c, r, y, AT_ORIGIN, value_style, "%s",
-                     !turns    ? "idle"
-                     : changed ? "set"
-                               : "default");
+    if (r.cols >= AT_BAR + 9) {
+        canvas_print(c, r, y, r.cols >= AT_HELP ? AT_ORIGIN : AT_BAR, value_style, "%s",
+                     !turns ? "idle" : bench_origin_text(bench_origin(b, knob->name)));
     }
     if (r.cols >= AT_HELP + 16) {
         view_clip(c, r, y, AT_HELP, used || !turns ? dim : style_of(c, ROLE_WARN),
@@ -369,14 +359,8 @@ static bool turn(struct panel *panel, int ticks)
 static bool reset(struct panel *panel, bool all)
 {
     struct knobs_state *s = panel->state;
-    const char *name = s->knobs[s->selected].name;
 
-    if (all || strcmp(name, "order") == 0) {
-        bench_set_order(panel->bench, "hf");
-    }
-    if (all || strcmp(name, "order") != 0) {
-        bench_reset_param(panel->bench, all ? NULL : name);
-    }
+    bench_reset_param(panel->bench, all ? NULL : s->knobs[s->selected].name);
     return true;
 }
 

@@ -29,6 +29,10 @@ int bench_open(struct workbench *b, const struct bench_options *options, struct 
     if (status == ATTUNE_OK) {
         status = attune_chain_new(&b->chain, err);
     }
+    if (status == ATTUNE_OK && options->chain && options->chain[0]) {
+        status = bench_give_chain(b, ORIGIN_FILE, options->chain, err);
+        attune_error_prefix(err, "attune.conf, set chain");
+    }
     if (status == ATTUNE_OK) {
         status = worker_open(&b->worker, options, err);
     }
@@ -47,12 +51,14 @@ void bench_close(struct workbench *b)
         bench_journal(b);
     }
     worker_close(b->worker);
+    attune_constraint_free(b->constraint);
     attune_model_close(b->model);
     attune_prompt_done(&b->prompt);
     for (int i = 0; i < TASK_COUNT; i++) {
         attune_prompt_done(&b->kept[i]);
     }
     attune_chain_free(b->chain);
+    free(b->constraint_text);
     attune_rendered_done(&b->text);
     attune_tokens_done(&b->tokens);
     attune_trace_done(&b->trace);

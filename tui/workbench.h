@@ -158,6 +158,22 @@ enum bench_state {
 /* Why the prompt is another one: a step back or forward in the journal, or as it was left. */
 enum bench_draft { BENCH_DRAFT_NONE, BENCH_DRAFT_BEFORE, BENCH_DRAFT_AFTER, BENCH_DRAFT_LEFT };
 
+/* Who said what a knob is set to (workbench_origin.c): the last that said anything counts. */
+enum bench_origin {
+    ORIGIN_BUILTIN,
+    ORIGIN_MODEL,
+    ORIGIN_FILE,
+    ORIGIN_SESSION,
+    ORIGIN_USER,
+    ORIGIN_COUNT
+};
+enum { BENCH_KNOBS = 48, BENCH_ORDER = 240 };
+struct bench_given {
+    bool says[BENCH_KNOBS]; /* params in their order, then max_tokens */
+    double value[BENCH_KNOBS];
+    char order[BENCH_ORDER]; /* "": said nothing */
+};
+
 struct workbench {
     struct worker *worker;
     enum bench_state state;
@@ -175,6 +191,9 @@ struct workbench {
     int undos;              /* keys that came meanwhile: undo counts up, redo down */
     uint64_t revision;
     struct attune_chain *chain;
+    struct bench_given given[ORIGIN_COUNT];
+    struct attune_constraint *constraint; /* of the chain, for this model; NULL: none */
+    char *constraint_text;                /* which one it is */
     size_t max_tokens;
     uint64_t seed;
     bool seed_is_fixed; /* else every run draws a new one */
@@ -241,6 +260,7 @@ struct bench_options {
     const char *model_path; /* as found by attune_library_find */
     const char *db_path;    /* NULL: nothing is recorded */
     int n_threads, n_context;
+    const char *chain; /* of the configuration, as text; NULL or "": none */
 };
 int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err);
 void bench_close(struct workbench *b);
@@ -273,7 +293,13 @@ int bench_ablate(struct workbench *b, const char *text);
 int bench_turn_ablation(struct workbench *b, enum attune_stack kind, int layer, int head);
 enum attune_ablated bench_ablated(const struct workbench *b, enum attune_stack kind, int layer,
                                   int head);
-void bench_reset_param(struct workbench *b, const char *param); /* all of them if NULL */
+int bench_set_constraint(struct workbench *b, const char *spec); /* "": none */
+int bench_set_preset(struct workbench *b, const char *name);
+/* Back to what file, model or attune itself say; all of them if NULL. */
+void bench_reset_param(struct workbench *b, const char *param);
+/* Where the value of a knob comes from; also "order", "max_tokens", "seed". */
+enum bench_origin bench_origin(const struct workbench *b, const char *name);
+const char *bench_origin_text(enum bench_origin origin);
 void bench_request_attention(struct workbench *b, const struct attention_request *request);
 /* The same tokens and the same window, whatever the cursor. */
 bool bench_same_window(const struct attention_request *a, const struct attention_request *b);

@@ -95,7 +95,10 @@ static void take_loaded(struct workbench *b, struct event *event)
     b->read = b->evaluated = false;
     b->model = event->model;
     event->model = NULL;
+    attune_constraint_free(b->constraint);
+    b->constraint = NULL;
     attune_model_close(old);
+    bench_take_advice(b);
     free(b->heads.heads);
     free(b->heads.cells);
     b->heads = (struct heads_view){.ended = true};
@@ -390,8 +393,12 @@ static void take_restored(struct workbench *b, struct event *event)
     bench_take_prompt(b, &prompt);
     b->seed = r->seed;
     b->seed_is_fixed = true;
-    b->max_tokens = r->max_tokens;
-    if (bench_set_chain(b, r->chain) == ATTUNE_OK) {
+    bench_give(b, ORIGIN_SESSION, "max_tokens", (double)r->max_tokens, NULL);
+    status = bench_give_chain(b, ORIGIN_SESSION, r->chain, &err);
+    bench_apply_chain(b);
+    if (status != ATTUNE_OK) {
+        bench_fail(b, &err);
+    } else {
         bench_say(b, false, "run %lld is in the composer: prompt, knobs and seed",
                   (long long)event->run);
     }

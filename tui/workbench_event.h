@@ -26,6 +26,15 @@ bool bench_give_input(const struct workbench *b, struct job *job);
 void bench_ask_place(struct workbench *b, size_t place);
 /* workbench_look.c: the steps behind the fork go, the run is another one. */
 void bench_take_fork(struct workbench *b, const struct event *event);
+/* workbench_origin.c: what somebody says, applied where nobody after them says otherwise. */
+int bench_give(struct workbench *b, enum bench_origin who, const char *name, double value,
+               struct attune_error *err);
+int bench_give_order(struct workbench *b, enum bench_origin who, const char *order,
+                     struct attune_error *err);
+int bench_give_chain(struct workbench *b, enum bench_origin who, const char *text,
+                     struct attune_error *err);
+void bench_take_advice(struct workbench *b); /* of the model's files */
+int bench_give_preset(struct workbench *b, const char *name, struct attune_error *err);
 /* The chain over the logits that are shown, again. */
 void bench_apply_chain(struct workbench *b);
 

@@ -13,8 +13,54 @@
 
 enum { TOKENS_A_TICK = 8 };
 
+/* The constraint that the chain has now, over this model's vocabulary; made once for each. */
+static int make_constraint(struct workbench *b, bool begins, struct attune_error *err)
+{
+    const char *spec = attune_chain_constraint(b->chain);
+
+    if (b->constraint && strcmp(b->constraint_text, spec) == 0) {
+        return ATTUNE_OK;
+    }
+    attune_constraint_free(b->constraint);
+    b->constraint = NULL;
+    free(b->constraint_text);
+    b->constraint_text = strdup(spec);
+    if (!b->constraint_text) {
+        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a constraint");
+    }
+    return attune_constraint_new(&b->constraint, spec, b->model, begins, err);
+}
+
+/* The mask of what is shown: the text so far is what the run made in front of it. A position of the
+ * prompt was not generated, and nothing holds it. */
+static int mask(struct workbench *b, const attune_token *ids, size_t n, struct attune_error *err)
+{
+    size_t made = b->shown_step >= 0 ? (size_t)b->steps[b->shown_step].index : 0, count;
+    bool begins = b->model && attune_model_info(b->model)->kind == ATTUNE_SEQ2SEQ;
+    int status;
+
+    b->trace.allowed = NULL;
+    if (!attune_chain_constraint(b->chain) || !b->model || !task_generates(b->task) ||
+        b->shown_prompt > 0) {
+        return ATTUNE_OK;
+    }
+    made = made < n ? made : n;
+    status = make_constraint(b, begins, err);
+    if (status != ATTUNE_OK) {
+        return status;
+    }
+    attune_constraint_reset(b->constraint);
+    for (size_t i = n - made; status == ATTUNE_OK && i < n; i++) {
+        status = attune_constraint_advance(b->constraint, ids[i], err);
+    }
+    return status == ATTUNE_OK
+               ? attune_constraint_mask(&b->trace.allowed, &count, b->constraint, err)
+               : status;
+}
+
 void bench_apply_chain(struct workbench *b)
 {
+    struct attune_error err;
     attune_token *ids;
     size_t n;
     struct timespec from, to;
@@ -22,6 +68,9 @@ void bench_apply_chain(struct workbench *b)
     b->frame++;
     if (!b->evaluated || bench_history(b, &ids, &n) != ATTUNE_OK) {
         return;
+    }
+    if (mask(b, ids, n, &err) != ATTUNE_OK) {
+        bench_fail(b, &err);
     }
     n = task_generates(b->task) ? n : 0; /* a position to fill repeats nothing */
     clock_gettime(CLOCK_MONOTONIC, &from);
@@ -42,16 +91,12 @@ int bench_set_param(struct workbench *b, const char *param, double value)
             bench_say(b, true, "%s %g: wants a whole number from 0 on", param, value);
             return ATTUNE_ARGUMENT;
         }
-        if (param[0] == 'm') {
-            b->max_tokens = (size_t)value;
-        } else {
-            b->seed = (uint64_t)value;
-            b->seed_is_fixed = true;
+        if (param[0] == 's') {
+            bench_set_seed(b, (uint64_t)value);
+            return ATTUNE_OK;
         }
-        b->frame++;
-        return ATTUNE_OK;
     }
-    if (attune_chain_set(b->chain, param, value, &err) != ATTUNE_OK) {
+    if (bench_give(b, ORIGIN_USER, param, value, &err) != ATTUNE_OK) {
         return bench_fail(b, &err);
     }
     bench_apply_chain(b);
@@ -123,7 +168,7 @@ int bench_set_order(struct workbench *b, const char *order)
 {
     struct attune_error err;
 
-    if (attune_chain_order(b->chain, order, &err) != ATTUNE_OK) {
+    if (bench_give_order(b, ORIGIN_USER, order, &err) != ATTUNE_OK) {
         return bench_fail(b, &err);
     }
     bench_apply_chain(b);
@@ -133,19 +178,41 @@ int bench_set_order(struct workbench *b, const char *order)
 int bench_set_chain(struct workbench *b, const char *text)
 {
     struct attune_error err;
-    struct attune_chain *chain;
-    bool ablates;
+    char *before = strdup(attune_chain_ablation(b->chain));
+    int status = bench_give_chain(b, ORIGIN_USER, text, &err);
+    bool ablates = status == ATTUNE_OK && before &&
+                   strcmp(attune_chain_ablation(b->chain), before) != 0;
 
-    if (attune_chain_parse(&chain, text, &err) != ATTUNE_OK) {
+    free(before);
+    if (status != ATTUNE_OK) {
         return bench_fail(b, &err);
     }
-    ablates = strcmp(attune_chain_ablation(chain), attune_chain_ablation(b->chain)) != 0;
-    attune_chain_free(b->chain);
-    b->chain = chain;
     bench_apply_chain(b);
     if (ablates && b->model) {
         bench_prompt_changed(b); /* it is not the sampler's alone */
     }
+    return ATTUNE_OK;
+}
+
+int bench_set_preset(struct workbench *b, const char *name)
+{
+    struct attune_error err;
+
+    if (bench_give_preset(b, name, &err) != ATTUNE_OK) {
+        return bench_fail(b, &err);
+    }
+    bench_apply_chain(b);
+    return ATTUNE_OK;
+}
+
+int bench_set_constraint(struct workbench *b, const char *spec)
+{
+    struct attune_error err;
+
+    if (attune_chain_constrain(b->chain, spec, &err) != ATTUNE_OK) {
+        return bench_fail(b, &err);
+    }
+    bench_apply_chain(b);
     return ATTUNE_OK;
 }
 
@@ -163,23 +230,4 @@ int bench_set_bias(struct workbench *b, attune_token id, float bias)
     }
     bench_apply_chain(b);
     return ATTUNE_OK;
-}
-
-void bench_reset_param(struct workbench *b, const char *param)
-{
-    const struct attune_param *p;
-
-    if (!param || strcmp(param, "max_tokens") == 0) {
-        b->max_tokens = FIRST_MAX_TOKENS;
-    }
-    if (!param || strcmp(param, "seed") == 0) {
-        b->seed_is_fixed = false;
-    }
-    for (size_t i = 0; i < attune_param_count(); i++) {
-        p = attune_param_at(i);
-        if (!param || strcmp(param, p->name) == 0) {
-            attune_chain_set(b->chain, p->name, p->off, NULL);
-        }
-    }
-    bench_apply_chain(b);
 }

@@ -79,6 +79,10 @@ const char *attune_model_label(const struct attune_model *model, int label);
 /* NULL where the model has none (then only ids go in). */
 const struct attune_tokenizer *attune_model_tokenizer(const struct attune_model *model);
 
+/* What the model's files advise for a knob of the sampler ("temperature", "top_k", ..., "max_tokens"): of
+ * generation_config.json or the GGUF keys general.sampling.*; NaN where they say nothing. */
+double attune_model_advice(const struct attune_model *model, const char *param);
+
 /* End-of-sequence as generation understands it: true for every id that ends a text. */
 bool attune_model_is_end(const struct attune_model *model, attune_token id);
 

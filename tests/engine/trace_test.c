@@ -337,7 +337,7 @@ static void the_order_of_stages_matters(void **state)
     chain = apply(&trace, "order=llama.cpp top_p=0.8 temperature=0.5", logits, 3);
     assert_int_equal(trace.n_kept, 2);
     assert_int_equal(trace.kept[1], 1);
-    assert_int_equal(trace.removed_by[2], 4 + 1); /* bias, penalties, top_k, typical, top_p */
+    assert_int_equal(trace.removed_by[2], 5 + 1); /* bias, penalties, sigma, top_k, typical */
     assert_true(fabs(trace.kept_mass - (1 - attune_dist_p(&trace.raw, 1))) < 1e-15);
     finish(&trace, chain);
 }

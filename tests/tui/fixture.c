@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include "fixture.h"
+#include "tui/workbench_event.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -240,9 +241,9 @@ void fixture_filled(struct workbench *b)
     assert_int_equal(attune_prompt_set(&b->prompt, 3,
                                        "The plot\tnever moves,\nand neither\x01 did I.", "", NULL),
                      ATTUNE_OK);
-    attune_chain_set(b->chain, "temperature", 0.7, NULL);
-    attune_chain_set(b->chain, "top_k", 40, NULL);
-    attune_chain_set(b->chain, "top_p", 0.9, NULL);
+    bench_give(b, ORIGIN_USER, "temperature", 0.7, NULL);
+    bench_give(b, ORIGIN_USER, "top_k", 40, NULL);
+    bench_give(b, ORIGIN_USER, "top_p", 0.9, NULL);
     b->seed = 42;
     b->seed_is_fixed = true;
     fixture_answer(b);

@@ -181,8 +181,8 @@ static void the_table_says_where_values_come_from(void **state)
     struct desk d;
 
     start(&d, "knobs", 14, 100);
-    expect(&d, "set     keep the k likeliest");
-    expect(&d, "default new tokens at most");
+    expect(&d, "user     keep the k likeliest");
+    expect(&d, "built-in new tokens at most");
     d.panel.ops->action(&d.panel, "knob", "order ollama");
     expect(&d, "ollama");
     expect(&d, "this order has no such stage");
