@@ -108,6 +108,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/kernels_body.inc \
 	%D%/kernels_unpacked.inc \
 	%D%/lens.c \
+	%D%/labels.c \
 	%D%/late.c \
 	%D%/late.h \
 	%D%/mapping.c \

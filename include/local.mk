@@ -15,6 +15,7 @@ noinst_HEADERS += \
 	%D%/attune/heads.h \
 	%D%/attune/ladder.h \
 	%D%/attune/lens.h \
+	%D%/attune/labels.h \
 	%D%/attune/library.h \
 	%D%/attune/journal.h \
 	%D%/attune/llm.h \

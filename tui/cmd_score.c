@@ -4,6 +4,7 @@
  * its encoder read; an encoder each token given all others, with it alone masked. */
 #include <config.h>
 
+#include "cli_labels.h"
 #include "cli_task.h"
 
 #include <attune/dist.h>
@@ -16,6 +17,10 @@ enum { TOKEN_WIDTH = 20, BAR_WIDTH = 16, MOST_LOGITS = 1 << 22 };
 
 static const struct cli_option options[] = {
     {"target", 0, "TEXT|@FILE", "what an encoder-decoder answers the prompt"},
+    {"choices", 0, "A,B,...", "how probable each of these answers is behind the prompt"},
+    {"content-free", 0, "TEXT|@FILE",
+     "with --choices: the prompt without its content, such as with N/A in its place; calibrates, "
+     "may be repeated"},
     {"mask-id", 0, "ID", "the mask token, for an encoder without a tokenizer"},
     {NULL, 0, NULL, NULL},
 };
@@ -277,6 +282,16 @@ static int run(struct cli *cli)
     long mask_id = ATTUNE_TOKEN_NONE;
     int status;
 
+    if (cli_has(cli, "content-free") && !cli_has(cli, "choices")) {
+        return cli_wrong(cli, "score: --content-free goes with --choices");
+    }
+    if (cli_has(cli, "choices") && (cli_has(cli, "target") || cli_has(cli, "mask-id"))) {
+        return cli_wrong(cli,
+                         "score: --choices are the answers: no --target or --mask-id beside them");
+    }
+    if (cli_has(cli, "choices")) {
+        return cli_labels(cli);
+    }
     if (cli_long(cli, "mask-id", 0, INT32_MAX, &mask_id)) {
         return CLI_USAGE;
     }

@@ -23,6 +23,7 @@
 #include <attune/constraint.h>
 #include <attune/generate.h>
 #include <attune/task.h>
+#include <attune/labels.h>
 
 #include <attune/library.h>
 #include <attune/pool.h>

@@ -52,6 +52,71 @@ static void scores_equal_the_reference_logits(void **state)
     verb_done(&r);
 }
 
+static double share_sum(const json_t *rows, const char *key)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        sum += verb_number(json_array_get(rows, i), key);
+    }
+    return sum;
+}
+
+/* An answer has what the whole text has behind the prompt; a prompt without content that is the
+ * prompt itself leaves nothing to choose by. */
+static void answers_are_the_tail_of_the_text(void **state)
+{
+    struct verb_result whole, r;
+    const json_t *rows, *tokens, *row;
+    size_t n;
+    double sum = 0;
+
+    CALL(&whole, SCORE, "-p", "the cat sat on the mat", "--json");
+    CALL(&r, SCORE, "-p", "the cat sat on the", "--choices", " mat, dog is\\, not", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    rows = verb_list(r.json, "choices");
+    assert_int_equal(json_array_size(rows), 2);
+    row = json_array_get(rows, 0);
+    tokens = verb_list(whole.json, "tokens");
+    n = json_array_size(verb_list(row, "ids"));
+    assert_true(n > 0 && n < json_array_size(tokens));
+    for (size_t i = json_array_size(tokens) - n; i < json_array_size(tokens); i++) {
+        sum += verb_number(json_array_get(tokens, i), "logprob");
+    }
+    assert_true(fabs(verb_number(row, "logprob") - sum) < 1e-6);
+    assert_true(fabs(verb_number(row, "logprob_token") - sum / (double)n) < 1e-6);
+    assert_string_equal(verb_text(json_array_get(rows, 1), "text"), " dog is, not");
+    assert_true(fabs(share_sum(rows, "p") - 1) < 1e-6);
+    assert_true(fabs(share_sum(rows, "p_token") - 1) < 1e-6);
+    assert_true(fabs(share_sum(rows, "p_byte") - 1) < 1e-6);
+    assert_true(json_is_null(json_object_get(row, "p_calibrated")));
+    verb_done(&r);
+    CALL(&r, SCORE, "-p", "the cat sat on the", "--choices", " mat, dog", "--content-free",
+         "the cat sat on the", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    row = json_array_get(verb_list(r.json, "choices"), 1);
+    assert_true(fabs(verb_number(row, "p_calibrated") - 0.5) < 1e-6);
+    assert_true(fabs(verb_number(row, "logprob_free") - verb_number(row, "logprob")) < 1e-6);
+    verb_done(&r);
+    verb_done(&whole);
+}
+
+static void answers_that_are_none_are_refused(void **state)
+{
+    struct verb_result r;
+
+    CALL(&r, SCORE, "-p", "the cat", "--choices", "yes,,no");
+    assert_int_equal(r.status, CLI_FAILED);
+    assert_non_null(strstr(r.err, "answer 2 is empty"));
+    verb_done(&r);
+    CALL(&r, SCORE, "-p", "the cat", "--choices", "yes");
+    assert_int_equal(r.status, CLI_FAILED);
+    verb_done(&r);
+    CALL(&r, SCORE, "-p", "the cat", "--content-free", "N/A");
+    assert_int_equal(r.status, CLI_USAGE);
+    verb_done(&r);
+}
+
 static void the_table_ends_with_the_perplexity(void **state)
 {
     struct verb_result r;
@@ -78,6 +143,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_equal_the_reference_logits),
+        cmocka_unit_test(answers_are_the_tail_of_the_text),
+        cmocka_unit_test(answers_that_are_none_are_refused),
         cmocka_unit_test(the_table_ends_with_the_perplexity),
         cmocka_unit_test(a_single_token_has_no_score),
     };
