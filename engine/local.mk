@@ -66,6 +66,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/attend.c \
 	%D%/attend.h \
 	%D%/attention.c \
+	%D%/beams.c \
 	%D%/bind.c \
 	%D%/bind.h \
 	%D%/candidates.c \

@@ -2,6 +2,7 @@ noinst_HEADERS += \
 	%D%/attune/ablate.h \
 	%D%/attune/attention.h \
 	%D%/attune/attune.h \
+	%D%/attune/beams.h \
 	%D%/attune/budget.h \
 	%D%/attune/constraint.h \
 	%D%/attune/context.h \

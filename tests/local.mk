@@ -132,6 +132,7 @@ check_PROGRAMS += \
 	%D%/tui/panel_walk_test
 
 check_PROGRAMS += \
+	%D%/engine/beams_test \
 	%D%/engine/constraint_test \
 	%D%/engine/sampler_presets_test \
 	%D%/tui/panel_chain_test

@@ -1,6 +1,7 @@
 /* run: generate from a prompt, one sample or several, streamed, and recorded if asked. */
 #include <config.h>
 
+#include "cli_beams.h"
 #include "cli_fork.h"
 
 #include <attune/run.h>
@@ -278,6 +279,12 @@ static int run(struct cli *cli)
         exit_status =
             cli_wrong(cli, "run: --type-ids and --mask are for encoders, which do not generate");
     }
+    if (exit_status == CLI_OK && cli_has(cli, "beams")) {
+        return cli_beams(cli);
+    }
+    if (exit_status == CLI_OK && cli_has(cli, "length-penalty")) {
+        exit_status = cli_wrong(cli, "run: --length-penalty goes with --beams N");
+    }
     if (exit_status == CLI_OK && cli_has(cli, "token") && !cli_has(cli, "fork")) {
         exit_status = cli_wrong(cli, "run: --token goes with --fork RUN:STEP");
     }
@@ -314,6 +321,8 @@ static const struct cli_option options[] = {
      "go on from a saved run: its steps before STEP are kept, what no flag says is as it was "
      "there"},
     {"token", 0, "ID", "with --fork: this token is taken for STEP"},
+    {"beams", 0, "N", "beam search in place of drawing: the N likeliest texts, and their tree"},
+    {"length-penalty", 0, "X", "with --beams: scores are log p / length^X (1)"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -70,6 +70,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_fork.c \
 	%D%/cli_fork.h \
 	%D%/cli_input.c \
+	%D%/cli_beams.c \
+	%D%/cli_beams.h \
 	%D%/cli_labels.c \
 	%D%/cli_labels.h \
 	%D%/cli_sampling.c \

@@ -24,6 +24,7 @@
 #include <attune/generate.h>
 #include <attune/task.h>
 #include <attune/labels.h>
+#include <attune/beams.h>
 
 #include <attune/library.h>
 #include <attune/pool.h>

@@ -152,6 +152,59 @@ static void a_stop_text_ends_it(void **state)
     verb_done(&whole);
 }
 
+static void beams_are_a_tree_that_adds_up(void **state)
+{
+    struct verb_result r;
+    const json_t *levels, *results;
+
+    CALL(&r, RUN, PROMPT, "--beams", "4", "-n", "5", "--length-penalty", "0.5", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    results = verb_list(r.json, "results");
+    levels = verb_list(r.json, "levels");
+    assert_true(json_array_size(results) > 0 && json_array_size(results) <= 4);
+    assert_int_equal(json_array_size(levels), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *level = json_array_get(levels, i), *nodes = verb_list(level, "nodes");
+        double here = 0;
+
+        for (size_t k = 0; k < json_array_size(nodes); k++) {
+            const json_t *node = json_array_get(nodes, k);
+
+            here += json_is_true(json_object_get(node, "ended")) ? 0 : verb_number(node, "p_text");
+        }
+        assert_true(fabs(here - verb_number(level, "kept")) < 1e-6);
+        assert_true(fabs(verb_number(level, "kept") + verb_number(level, "ended") +
+                         verb_number(level, "rest") - 1) < 1e-6);
+    }
+    verb_done(&r);
+    CALL(&r, RUN, PROMPT, "--beams", "2", "-n", "3");
+    assert_int_equal(r.status, CLI_OK);
+    assert_non_null(strstr(r.out, "given up"));
+    verb_done(&r);
+    CALL(&r, RUN, PROMPT, "--beams", "2", "--save", "x");
+    assert_int_equal(r.status, CLI_USAGE);
+    verb_done(&r);
+    CALL(&r, RUN, PROMPT, "--length-penalty", "2");
+    assert_int_equal(r.status, CLI_USAGE);
+    verb_done(&r);
+}
+
+static void choices_bind_what_is_written(void **state)
+{
+    struct verb_result r;
+
+    CALL(&r, RUN, PROMPT, "--choices", "alpha,beta", "--seed", "4", "--temperature", "2", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    assert_true(strcmp(verb_text(r.json, "text"), "alpha") == 0 ||
+                strcmp(verb_text(r.json, "text"), "beta") == 0);
+    assert_non_null(strstr(verb_text(r.json, "chain"), "constraint=choices:alpha,beta"));
+    verb_done(&r);
+    CALL(&r, RUN, PROMPT, "--regex", "[a-", "--json");
+    assert_int_equal(r.status, CLI_USAGE);
+    assert_non_null(strstr(r.err, "--regex"));
+    verb_done(&r);
+}
+
 static void what_cannot_run_says_why(void **state)
 {
     static const struct {
@@ -215,6 +268,8 @@ int main(void)
         cmocka_unit_test(samples_take_the_next_seeds),
         cmocka_unit_test(a_saved_run_has_a_number),
         cmocka_unit_test(a_stop_text_ends_it),
+        cmocka_unit_test(beams_are_a_tree_that_adds_up),
+        cmocka_unit_test(choices_bind_what_is_written),
         cmocka_unit_test(what_cannot_run_says_why),
         cmocka_unit_test(an_interrupt_ends_with_what_was_made),
     };
