@@ -4,9 +4,9 @@
 #include "engine/arena.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine/gemm.h"
+#include "engine/memory.h"
 
 struct part {        /* one array of the arena */
     void *at;        /* of the pointer to it */
@@ -141,13 +141,6 @@ static size_t arena_size(struct attune_context *ctx, size_t n)
     return total;
 }
 
-static size_t physical_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-
-    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : SIZE_MAX / 4;
-}
-
 /* The positions that a table of them has, or as many as one likes. */
 static size_t positions_of(const struct recipe *r, const struct stack *stack)
 {
@@ -161,7 +154,7 @@ static int choose_capacity(struct attune_context *ctx, size_t *out, int wanted,
                            struct attune_error *err)
 {
     const struct recipe *r = ctx->recipe;
-    size_t limit = positions_of(r, &r->main), n;
+    size_t limit = positions_of(r, &r->main), half = memory_limit().bytes / 2, n;
 
     if (r->encoder.n_layers > 0 && positions_of(r, &r->encoder) < limit) {
         limit = positions_of(r, &r->encoder);
@@ -173,7 +166,7 @@ static int choose_capacity(struct attune_context *ctx, size_t *out, int wanted,
     }
     n = wanted ? (size_t)wanted : (size_t)r->n_context;
     n = n < limit ? n : limit;
-    while (!wanted && n > 512 && arena_size(ctx, n) > physical_memory() / 2) {
+    while (!wanted && n > 512 && arena_size(ctx, n) > half) {
         n /= 2;
     }
     *out = n;
@@ -183,7 +176,8 @@ static int choose_capacity(struct attune_context *ctx, size_t *out, int wanted,
 int arena_make(struct attune_context *ctx, int wanted, struct attune_error *err)
 {
     struct parts parts;
-    size_t n = 0, bytes, memory = physical_memory();
+    struct memory_limit memory = memory_limit();
+    size_t n = 0, bytes;
     int status = choose_capacity(ctx, &n, wanted, err);
     char *at;
 
@@ -191,12 +185,11 @@ int arena_make(struct attune_context *ctx, int wanted, struct attune_error *err)
         return status;
     }
     bytes = arena_size(ctx, n);
-    if (bytes > memory) {
-        return attune_error_set(
-            err, ATTUNE_FULL, 0,
-            "a context of %zu positions takes %.1f GB and this machine has %.1f GB: "
-            "ask for fewer with --context",
-            n, (double)bytes / 1e9, (double)memory / 1e9);
+    if (bytes > memory.bytes) {
+        return attune_error_set(err, ATTUNE_FULL, 0,
+                                "a context of %zu positions takes %.1f GB and %s %.1f GB: "
+                                "ask for fewer with --context",
+                                n, (double)bytes / 1e9, memory.of, (double)memory.bytes / 1e9);
     }
     /* Pages come when they are touched: positions that stay empty cost nothing. */
     ctx->arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,

@@ -60,6 +60,9 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
     if (status == ATTUNE_OK) {
         status = arena_make(ctx, options->n_context, err);
     }
+    if (status == ATTUNE_OK) {
+        status = model_settle(model, ctx->team, options->progress, err);
+    }
     if (status != ATTUNE_OK) {
         attune_context_free(ctx);
         return status;
@@ -67,7 +70,6 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
     if (ctx->fast) {
         gemm_start();
     }
-    model_settle(model, ctx->team);
     attend_start(ctx, &ctx->main);
     if (ctx->encoder.capacity > 0) {
         attend_start(ctx, &ctx->encoder);

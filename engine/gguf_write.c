@@ -254,10 +254,21 @@ const char *gguf_write_path(const struct gguf_writer *w)
     return w->file.temporary;
 }
 
-int gguf_write_commit(struct gguf_writer *w, struct attune_error *err)
+/* Disks are slow: piece by piece, so that it can be cancelled. */
+int gguf_write_commit(struct gguf_writer *w, struct attune_progress *progress,
+                      struct attune_error *err)
 {
-    if (msync(w->map, w->map_len, MS_SYNC) != 0) {
-        return new_file_failed(&w->file, errno, err);
+    enum { PIECE = 8 << 20 };
+
+    for (size_t at = 0; at < w->map_len; at += PIECE) {
+        size_t n = w->map_len - at < PIECE ? w->map_len - at : PIECE;
+
+        if (progress && atomic_load(&progress->cancel)) {
+            return attune_error_set(err, ATTUNE_CANCELLED, 0, "cancelled: nothing was written");
+        }
+        if (msync(w->map + at, n, MS_SYNC) != 0) {
+            return new_file_failed(&w->file, errno, err);
+        }
     }
     return new_file_commit(&w->file, err);
 }

@@ -27,7 +27,8 @@ struct late_rows {
     size_t element; /* stored [in, out]: bytes of an element; 0: rows as they are */
 };
 
-/* Puts all that wait in order and lets go of the file's own pages. */
-void late_fill(struct checkpoint *cp, struct team *team);
+/* Puts all that wait in order and lets go of the file's own pages. False where that was cancelled:
+ * then all wait as before. progress (NULL: nobody watches) counts bytes. */
+bool late_fill(struct checkpoint *cp, struct team *team, struct attune_progress *progress);
 
 #endif

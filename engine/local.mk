@@ -112,9 +112,12 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/labels.c \
 	%D%/late.c \
 	%D%/late.h \
+	%D%/machine.c \
 	%D%/mapping.c \
 	%D%/mapping.h \
 	%D%/mix.c \
+	%D%/memory.c \
+	%D%/memory.h \
 	%D%/model.c \
 	%D%/model.h \
 	%D%/new_file.c \

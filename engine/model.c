@@ -79,6 +79,39 @@ static void count_weights(struct attune_model_info *info, const struct checkpoin
     info->dtype = main_type(cp);
 }
 
+static uint64_t elements_of(const struct matrix *m)
+{
+    return m->type ? (uint64_t)m->rows * (uint64_t)m->cols : 0;
+}
+
+static uint64_t bytes_of(const struct matrix *m)
+{
+    return m->type ? (uint64_t)m->rows * m->row_bytes : 0;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Of tables one row is looked up; the head is met where logits are wanted, at the last token of a
+ * prompt. A tied head is the embedding. */
+static void count_work(struct attune_model_info *info, const struct recipe *r,
+                       const struct checkpoint *cp)
+{
+    const struct matrix *head = &r->outputs[ATTUNE_OUTPUT_TOKENS].out;
+    const struct matrix *tables[] = {&r->main.positions, &r->main.segments, &r->encoder.positions,
+                                     &r->encoder.segments};
+
+    info->n_met = less(matrix_elements(cp, NULL), elements_of(&r->embedding));
+    info->n_met = less(info->n_met, r->tied ? 0 : elements_of(head));
+    info->n_bytes_step = less(info->n_bytes, r->tied ? 0 : bytes_of(&r->embedding));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        info->n_met = less(info->n_met, elements_of(tables[i]));
+        info->n_bytes_step = less(info->n_bytes_step, bytes_of(tables[i]));
+    }
+}
+
 static const char *const positions[] = {
     [POSITION_NONE] = "none",
     [POSITION_LEARNED] = "learned",
@@ -115,6 +148,7 @@ static int describe(struct attune_model *model, const char *path, struct attune_
     info->n_context = r->n_context;
     info->position = positions[r->position];
     count_weights(info, model->checkpoint);
+    count_work(info, r, model->checkpoint);
     return model->checkpoint->format->describe(model->checkpoint, info, err);
 }
 
@@ -216,13 +250,17 @@ static struct model_once *new_once(void)
     return once;
 }
 
-void model_settle(const struct attune_model *model, struct team *team)
+int model_settle(const struct attune_model *model, struct team *team,
+                 struct attune_progress *progress, struct attune_error *err)
 {
+    bool done;
+
     pthread_mutex_lock(&model->once->lock);
-    if (model->checkpoint->late) {
-        late_fill(model->checkpoint, team);
-    }
+    done = !model->checkpoint->late || late_fill(model->checkpoint, team, progress);
     pthread_mutex_unlock(&model->once->lock);
+    return done ? ATTUNE_OK
+                : attune_error_set(err, ATTUNE_CANCELLED, 0, "%s: cancelled",
+                                   model->checkpoint->shown);
 }
 
 static int build(struct attune_model *model, const char *path,

@@ -26,7 +26,9 @@ struct attune_model {
     struct model_once *once;
 };
 
-/* Makes the weights ready to be computed with: before the first evaluation, by any thread. */
-void model_settle(const struct attune_model *model, struct team *team);
+/* Makes the weights ready to be computed with: before the first evaluation, by any thread.
+ * ATTUNE_CANCELLED where progress says so. */
+int model_settle(const struct attune_model *model, struct team *team,
+                 struct attune_progress *progress, struct attune_error *err);
 
 #endif

@@ -331,7 +331,7 @@ static int finish(struct gguf_writer *w, const struct quantize_list *list, int n
         atomic_store(&progress->total, (size_t)result->bytes_in);
     }
     status = convert_all(w, list, n_threads, progress, err);
-    return status ? status : gguf_write_commit(w, err);
+    return status ? status : gguf_write_commit(w, progress, err);
 }
 
 static int from_gguf(struct gguf_writer *w, const char *in, size_t kind, int n_threads,
@@ -360,13 +360,14 @@ static int from_gguf(struct gguf_writer *w, const char *in, size_t kind, int n_t
 }
 
 /* Rows in order, all threads at work. */
-static int settle(const struct attune_model *model, int n_threads, struct attune_error *err)
+static int settle(const struct attune_model *model, int n_threads, struct attune_progress *progress,
+                  struct attune_error *err)
 {
     struct team *team = NULL;
     int status = team_new(&team, n_threads, err);
 
     if (status == ATTUNE_OK) {
-        model_settle(model, team);
+        status = model_settle(model, team, progress, err);
     }
     team_free(team);
     return status;
@@ -383,7 +384,7 @@ static int from_folder(struct gguf_writer *w, const char *in, size_t kind, int n
     int status = attune_model_open(&model, in, NULL, progress, err);
 
     if (status == ATTUNE_OK) {
-        status = settle(model, n_threads, err);
+        status = settle(model, n_threads, progress, err);
     }
     if (status == ATTUNE_OK) {
         status = convert_model(w, &list, model, result->note, err);

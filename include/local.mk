@@ -24,6 +24,7 @@ noinst_HEADERS += \
 	%D%/attune/mix.h \
 	%D%/attune/model.h \
 	%D%/attune/quantize.h \
+	%D%/attune/machine.h \
 	%D%/attune/progress.h \
 	%D%/attune/pool.h \
 	%D%/attune/prompt.h \

@@ -337,6 +337,7 @@ CLEANFILES += $(bench_programs) %D%/bench/screen_bench
 %C%_bench_knob_bench_SOURCES = %D%/bench/knob_bench.c $(bench_sources)
 %C%_bench_tokenizer_bench_SOURCES = %D%/bench/tokenizer_bench.c $(bench_sources)
 %C%_bench_store_bench_SOURCES = %D%/bench/store_bench.c $(bench_sources)
+EXTRA_DIST += %D%/bench/peers.sh
 bench: $(bench_programs)
 	@top_srcdir='$(top_srcdir)'; export top_srcdir; \
 	for program in $(bench_programs); do ./$$program || exit 1; done

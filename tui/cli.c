@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,30 +249,15 @@ void cli_done(struct cli *cli)
     memset(cli, 0, sizeof *cli);
 }
 
-static struct cli *interruptible;
-
-static void on_interrupt(int sig)
-{
-    (void)sig;
-    if (interruptible) {
-        atomic_store(&interruptible->progress.cancel, 1);
-    }
-}
-
 int cli_run(const struct cmd_ops *cmd, int argc, char **argv, FILE *out, FILE *err)
 {
     struct cli cli;
-    struct sigaction act = {.sa_handler = on_interrupt}, old;
     int status = cli_init(&cli, cmd, argc, argv, out, err);
 
     if (status == CLI_OK && cli_has(&cli, "help")) {
         cli_help(cmd, out);
     } else if (status == CLI_OK) {
-        interruptible = &cli;
-        sigaction(SIGINT, &act, &old);
-        status = cmd->run(&cli);
-        sigaction(SIGINT, &old, NULL);
-        interruptible = NULL;
+        status = cli_interruptible(&cli, cmd->run);
     }
     if (fflush(out) != 0 && status == CLI_OK) {
         cli_note(&cli, "standard output: %s", strerror(errno));

@@ -57,6 +57,8 @@ struct cli {
     int n_args;
     const char **args;
     struct attune_progress progress; /* its cancel is set by SIGINT */
+    _Atomic(int) opening;            /* nothing is lost where SIGINT ends the program at once */
+    struct cli_watch *watch;         /* while there is a line that says how far it is */
     struct cli_given { const struct cli_option *option; const char *value; } *given;
     size_t n_given;
 };
@@ -84,6 +86,15 @@ void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(pr
 /* -m, else $ATTUNE_MODEL, else tiny-decoder; bundled names are looked up. */
 int cli_model_path(struct cli *cli, char **out, struct attune_error *err);
 int cli_open_model(struct cli *cli, struct attune_model **out, struct attune_error *err);
+int cli_open_path(struct cli *cli, struct attune_model **out, const char *path,
+                  const struct attune_model_options *options, struct attune_error *err);
+
+/* Around work that may take long (and reports to cli->progress): a line on a terminal's standard error
+ * says how far it is, and is gone after cli_end. Nothing may be written between the two. */
+void cli_begin(struct cli *cli, const char *what);
+void cli_end(struct cli *cli);
+/* run, with SIGINT as cli->progress.cancel. */
+int cli_interruptible(struct cli *cli, int (*run)(struct cli *cli));
 
 /* Ids of "1,2,3". *out is freed by the caller. */
 int cli_parse_ids(attune_token **out, size_t *n, const char *list, struct attune_error *err);

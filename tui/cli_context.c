@@ -78,7 +78,9 @@ int cli_sync_context(struct cli *cli, struct cli_context *c, struct attune_error
     input.type_ids = types;
     input.mask = mask;
     if (status == ATTUNE_OK) {
+        cli_begin(cli, "reading the prompt");
         status = attune_context_sync(c->ctx, &input, &cli->progress, err);
+        cli_end(cli);
     }
     free(types);
     free(mask);
@@ -96,6 +98,7 @@ int cli_context_options(struct cli *cli, struct attune_context_options *out,
     }
     out->n_threads = (int)threads;
     out->fast = cli_has(cli, "fast");
+    out->progress = &cli->progress;
     return activations ? attune_activations_parse(&out->activations, activations, err) : ATTUNE_OK;
 }
 

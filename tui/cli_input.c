@@ -24,7 +24,7 @@ int cli_open_model(struct cli *cli, struct attune_model **out, struct attune_err
     int status = cli_model_path(cli, &path, err);
 
     if (status == ATTUNE_OK) {
-        status = attune_model_open(out, path, NULL, &cli->progress, err);
+        status = cli_open_path(cli, out, path, NULL, err);
     }
     if (status == ATTUNE_OK && attune_model_info(*out)->note[0]) {
         cli_note(cli, "%s", attune_model_info(*out)->note);

@@ -123,7 +123,7 @@ int cli_open_recorded(struct cli *cli, struct attune_model **out, const struct a
         return cli_open_model(cli, out, err);
     }
     if (*r->model_path && access(r->model_path, F_OK) == 0) {
-        return attune_model_open(out, r->model_path, NULL, &cli->progress, err);
+        return cli_open_path(cli, out, r->model_path, NULL, err);
     }
     name = strdup(base ? base + 1 : r->model_path);
     if (!name) {
@@ -133,7 +133,7 @@ int cli_open_recorded(struct cli *cli, struct attune_model **out, const struct a
     if (status == ATTUNE_OK) {
         cli_note(cli, "run %lld: its model %s is gone; taking %s", (long long)r->id, r->model_path,
                  found);
-        status = attune_model_open(out, found, NULL, &cli->progress, err);
+        status = cli_open_path(cli, out, found, NULL, err);
     } else {
         attune_error_set(err, status, 0, "run %lld: its model %s is gone: name it with -m",
                          (long long)r->id, r->model_path);

@@ -19,7 +19,7 @@ int cli_task_open(struct cli *cli, struct cli_task *task, struct attune_error *e
     name = name ? name : set && *set ? set : "tiny-encoder";
     status = attune_library_find(&path, "models", name, err);
     if (status == ATTUNE_OK) {
-        status = attune_model_open(&task->model, path, NULL, &cli->progress, err);
+        status = cli_open_path(cli, &task->model, path, NULL, err);
     }
     if (status == ATTUNE_OK) {
         task->tk = attune_model_tokenizer(task->model);
@@ -242,7 +242,12 @@ int cli_task_start(struct cli *cli, struct cli_task *task, bool keep_hidden,
 
 int cli_task_sync(struct cli *cli, struct cli_task *task, size_t i, struct attune_error *err)
 {
-    return attune_task_sync(task->ctx, &task->texts[i].tokens, &cli->progress, err);
+    int status;
+
+    cli_begin(cli, "reading the text");
+    status = attune_task_sync(task->ctx, &task->texts[i].tokens, &cli->progress, err);
+    cli_end(cli);
+    return status;
 }
 
 /* "fill, nsp, embed": what this model answers. */

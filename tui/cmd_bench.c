@@ -5,10 +5,12 @@
 #include "cli.h"
 
 #include <attune/attention.h>
+#include <attune/machine.h>
 #include <attune/rng.h>
 
 #include <limits.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -45,6 +47,7 @@ struct bench {
     size_t n_prompt, n_new, n_rounds;
     struct attune_context_options options; /* what was asked for */
     double ms[N_MEASURES][MAX_ROUNDS];
+    struct attune_machine machine[MAX_ROUNDS];
     double digest_ms;
     uint64_t rss_bytes, context_bytes;
 };
@@ -76,6 +79,18 @@ static double median_of(const double *x, size_t n)
 static double median(const struct bench *b, enum measure what)
 {
     return median_of(b->ms[what], b->n_rounds);
+}
+
+/* From the best round to the worst, over the median. */
+static double spread(const struct bench *b, enum measure what)
+{
+    double least = b->ms[what][0], most = least;
+
+    for (size_t i = 1; i < b->n_rounds; i++) {
+        least = fmin(least, b->ms[what][i]);
+        most = fmax(most, b->ms[what][i]);
+    }
+    return median(b, what) > 0 ? (most - least) / median(b, what) : 0;
 }
 
 /* ---- what is measured --------------------------------------------------------------------------
@@ -143,7 +158,7 @@ static int measure_load(struct bench *b, double *ms, struct attune_error *err)
 {
     struct attune_model *model;
     double start = now_ms();
-    int status = attune_model_open(&model, b->path, NULL, &b->cli->progress, err);
+    int status = cli_open_path(b->cli, &model, b->path, NULL, err);
 
     *ms = now_ms() - start;
     if (status == ATTUNE_OK) {
@@ -177,7 +192,9 @@ static int take_round(struct bench *b, size_t round, struct attune_error *err)
         ms[WIDE_KNOB][round] = measure_knob(b, &b->wide_trace, b->wide_logits);
         status = measure_load(b, &ms[LOAD][round], err);
     }
-    return status;
+    return status ? status
+                  : attune_machine_measure(&b->machine[round],
+                                           attune_context_threads(b->ctx[EXACT]), err);
 }
 
 /* ---- before the first round --------------------------------------------------------------------
@@ -330,6 +347,73 @@ static double query_share(const struct bench *b)
     return median_of(share, b->n_rounds);
 }
 
+/* The same of exactness: what the prefill takes longer than through BLAS. */
+static double exact_share(const struct bench *b)
+{
+    double share[MAX_ROUNDS];
+
+    for (size_t round = 0; round < b->n_rounds; round++) {
+        share[round] = b->ms[PREFILL][round] / b->ms[FAST_PREFILL][round] - 1;
+    }
+    return median_of(share, b->n_rounds);
+}
+
+/* A new token reads all weights but tables, and the keys and values of those before it. */
+static double bandwidth_share(const struct bench *b)
+{
+    const struct attune_model_info *info = attune_model_info(b->model);
+    double cache = 2.0 * info->n_layers * info->n_kv_heads * info->head_dim * sizeof(float) *
+                   ((double)b->n_prompt + (double)b->n_new / 2);
+    double share[MAX_ROUNDS];
+
+    for (size_t round = 0; round < b->n_rounds; round++) {
+        double read = ((double)info->n_bytes_step + cache) * (double)b->n_new;
+
+        share[round] = read / (b->ms[DECODE][round] / 1e3) / b->machine[round].bytes_per_s;
+    }
+    return median_of(share, b->n_rounds);
+}
+
+static bool counts_bytes(const struct bench *b)
+{
+    return attune_context_activations(b->ctx[EXACT]) == ATTUNE_ACTIVATIONS_Q8 &&
+           b->machine[0].int_ops_per_s > 0;
+}
+
+/* Products with the weights, and of queries with half of all keys, then of those with values. */
+static double arithmetic_share(const struct bench *b)
+{
+    const struct attune_model_info *info = attune_model_info(b->model);
+    double n = (double)b->n_prompt;
+    double operations =
+        2 * n * (double)info->n_met + 2.0 * n * n * info->n_layers * info->n_heads * info->head_dim;
+    double share[MAX_ROUNDS];
+
+    for (size_t round = 0; round < b->n_rounds; round++) {
+        const struct attune_machine *m = &b->machine[round];
+
+        share[round] = operations / (b->ms[PREFILL][round] / 1e3) /
+                       (counts_bytes(b) ? m->int_ops_per_s : m->flops_per_s);
+    }
+    return median_of(share, b->n_rounds);
+}
+
+/* What is resident against the file's weights and the context: keys, values, queries, buffers. */
+static double resident_share(const struct bench *b)
+{
+    return (double)b->rss_bytes / (double)(attune_model_info(b->model)->n_bytes + b->context_bytes);
+}
+
+static double machine_median(const struct bench *b, size_t offset)
+{
+    double x[MAX_ROUNDS];
+
+    for (size_t round = 0; round < b->n_rounds; round++) {
+        memcpy(&x[round], (const char *)&b->machine[round] + offset, sizeof *x);
+    }
+    return median_of(x, b->n_rounds);
+}
+
 static json_t *describe(const struct bench *b)
 {
     const struct {
@@ -338,6 +422,15 @@ static json_t *describe(const struct bench *b)
     } reals[] = {
         {"prefill_tokens_per_s", per_second(b->n_prompt, median(b, PREFILL))},
         {"decode_tokens_per_s", per_second(b->n_new, median(b, DECODE))},
+        {"prefill_spread", spread(b, PREFILL)},
+        {"decode_spread", spread(b, DECODE)},
+        {"bandwidth_share", bandwidth_share(b)},
+        {"arithmetic_share", arithmetic_share(b)},
+        {"memory_bytes_per_s", machine_median(b, offsetof(struct attune_machine, bytes_per_s))},
+        {"flops_per_s", machine_median(b, offsetof(struct attune_machine, flops_per_s))},
+        {"int_ops_per_s", machine_median(b, offsetof(struct attune_machine, int_ops_per_s))},
+        {"exact_share", exact_share(b)},
+        {"rss_share", resident_share(b)},
         {"load_ms", median(b, LOAD)},
         {"digest_ms", b->digest_ms},
         {"knob_ms", median(b, KNOB)},
@@ -374,12 +467,25 @@ static void print_table(const struct bench *b)
             "rounds\n",
             info->dtype, (double)info->n_bytes / 1e6, kernel_name(), activations_name(b),
             attune_context_threads(b->ctx[EXACT]), b->n_rounds);
-    fprintf(out, "  prefill           %10.1f tokens/s  over %zu tokens\n",
-            per_second(b->n_prompt, median(b, PREFILL)), b->n_prompt);
+    fprintf(out,
+            "  prefill           %10.1f tokens/s  over %zu tokens, spread %.0f %%; %.0f %% of the "
+            "%.0f %s\n",
+            per_second(b->n_prompt, median(b, PREFILL)), b->n_prompt, 100 * spread(b, PREFILL),
+            100 * arithmetic_share(b),
+            (counts_bytes(b) ? machine_median(b, offsetof(struct attune_machine, int_ops_per_s))
+                             : machine_median(b, offsetof(struct attune_machine, flops_per_s))) /
+                1e9,
+            counts_bytes(b) ? "GOP/s of 8-bit integers" : "GFLOP/s");
     fprintf(out, "  prefill --fast    %10.1f tokens/s\n",
             per_second(b->n_prompt, median(b, FAST_PREFILL)));
-    fprintf(out, "  decode            %10.1f tokens/s  over %zu tokens\n",
-            per_second(b->n_new, median(b, DECODE)), b->n_new);
+    fprintf(out,
+            "  decode            %10.1f tokens/s  over %zu tokens, spread %.0f %%; %.0f %% of the "
+            "%.1f GB/s of memory\n",
+            per_second(b->n_new, median(b, DECODE)), b->n_new, 100 * spread(b, DECODE),
+            100 * bandwidth_share(b),
+            machine_median(b, offsetof(struct attune_machine, bytes_per_s)) / 1e9);
+    fprintf(out, "  exactness         %10.2f %%         of the prefill through BLAS\n",
+            100 * exact_share(b));
     fprintf(out, "  keeping queries   %10.2f %%         of the prefill\n", 100 * query_share(b));
     fprintf(out, "  one head's map    %10.3f ms        %zu x %zu\n", median(b, MAP), b->n_prompt,
             b->n_prompt);
@@ -390,8 +496,10 @@ static void print_table(const struct bench *b)
             WIDE_VOCAB);
     fprintf(out, "  load              %10.1f ms\n", median(b, LOAD));
     fprintf(out, "  digest of weights %10.1f ms\n", b->digest_ms);
-    fprintf(out, "  memory, resident  %10.1f MB        context %.1f MB\n",
-            (double)b->rss_bytes / 1e6, (double)b->context_bytes / 1e6);
+    fprintf(out,
+            "  memory, resident  %10.1f MB        %.2f times the weights and the context's %.1f "
+            "MB\n",
+            (double)b->rss_bytes / 1e6, resident_share(b), (double)b->context_bytes / 1e6);
 }
 
 static void clean_up(struct bench *b)
@@ -425,7 +533,7 @@ static int run(struct cli *cli)
     status = cli_model_path(cli, &path, &err);
     if (status == ATTUNE_OK) {
         b->path = path;
-        status = attune_model_open(&b->model, path, NULL, &cli->progress, &err);
+        status = cli_open_path(cli, &b->model, path, NULL, &err);
     }
     if (status == ATTUNE_OK) {
         status = cli_context_options(cli, &b->options, &err);

@@ -223,7 +223,7 @@ static int run(struct cli *cli)
     int status = attune_library_find(&path, "models", cli->args[0], &err);
 
     if (status == ATTUNE_OK) {
-        status = attune_model_open(&model, path, &options, &cli->progress, &err);
+        status = cli_open_path(cli, &model, path, &options, &err);
     }
     if (status == ATTUNE_OK) {
         struct card card = {model, attune_model_info(model), NULL, "none: prompts are token ids"};

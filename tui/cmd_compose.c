@@ -104,7 +104,7 @@ static int open_encoder(struct cli *cli, struct attune_model **out, struct attun
     int status = attune_library_find(&path, "models", name ? name : "tiny-encoder", err);
 
     if (status == ATTUNE_OK) {
-        status = attune_model_open(out, path, NULL, &cli->progress, err);
+        status = cli_open_path(cli, out, path, NULL, err);
     }
     free(path);
     return status;

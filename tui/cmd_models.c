@@ -36,7 +36,7 @@ static void list_one(struct cli *cli, const struct attune_library_entry *entry, 
     struct attune_model *model;
     struct attune_error err = {0};
 
-    if (attune_model_open(&model, entry->path, &options, &cli->progress, &err) != ATTUNE_OK) {
+    if (cli_open_path(cli, &model, entry->path, &options, &err) != ATTUNE_OK) {
         if (cli->json) {
             cli_note(cli, "%s", err.text);
         } else {

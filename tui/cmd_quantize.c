@@ -31,8 +31,10 @@ static int run(struct cli *cli)
     }
     status = attune_library_find(&path, "models", cli->args[0], &err);
     if (status == ATTUNE_OK) {
+        cli_begin(cli, "writing the file");
         status =
             attune_quantize(&result, path, cli->args[1], type, (int)threads, &cli->progress, &err);
+        cli_end(cli);
     }
     free(path);
     if (status != ATTUNE_OK) {

@@ -54,6 +54,7 @@ static void do_load(struct worker *w, struct job *job)
     struct attune_context_options options = {
         .n_context = w->settings.n_context,
         .n_threads = w->settings.n_threads,
+        .progress = &w->progress,
     };
     struct event *event = event_new(EVENT_loaded);
     int status =

@@ -67,6 +67,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli.c \
 	%D%/cli.h \
 	%D%/cli_context.c \
+	%D%/cli_progress.c \
 	%D%/cli_fork.c \
 	%D%/cli_fork.h \
 	%D%/cli_input.c \

@@ -10,6 +10,7 @@
 #include <attune/tokenizer.h>
 #include <attune/model.h>
 #include <attune/quantize.h>
+#include <attune/machine.h>
 #include <attune/context.h>
 #include <attune/ablate.h>
 #include <attune/attention.h>

@@ -37,6 +37,7 @@ struct attune_context_options { /* zero means default */
     bool keep_hidden; /* keep what leaves each block, for attune_context_hidden */
     bool fast;        /* give up exactness for BLAS speed */
     enum attune_activations activations;
+    struct attune_progress *progress; /* of weights that are put in order here, the first time */
 };
 
 int attune_context_new(struct attune_context **out, const struct attune_model *model,

@@ -47,6 +47,8 @@ struct attune_model_info {
     const char *position;     /* how it knows them: "learned", "sinusoidal", "rotary", "alibi", "relative", "none" */
     uint64_t n_parameters;    /* summed over the tensors */
     uint64_t n_bytes;         /* of those tensors in the file(s) */
+    uint64_t n_met;           /* weights that every token of a prompt is multiplied with */
+    uint64_t n_bytes_step;    /* of the weights that one new token needs, the head's too: no tables */
     const char *note;         /* one line for whoever opens it: what is odd about the files, but no reason
                                  to refuse them; "" as a rule */
 };

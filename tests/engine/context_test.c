@@ -496,9 +496,10 @@ static void a_limit_on_memory(void **state)
     less = old;
     less.rlim_cur = (rlim_t)1 << 29;
     assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
-    assert_int_equal(attune_context_new(&ctx, g.model, &options, &err), ATTUNE_MEMORY);
+    assert_int_equal(attune_context_new(&ctx, g.model, &options, &err), ATTUNE_FULL);
     setrlimit(RLIMIT_AS, &old);
     assert_non_null(strstr(err.text, "1000000 positions"));
+    assert_non_null(strstr(err.text, "ulimit -v"));
     assert_non_null(strstr(err.text, "--context"));
     golden_close(&g);
 }

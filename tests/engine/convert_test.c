@@ -406,7 +406,7 @@ static struct attune_tokenizer *through_gguf(const struct attune_tokenizer *tk,
     gguf_write_text(w, "general.architecture", "none");
     if (tokenizer_write(w, tk, attune_tokenizer_size(tk), &roles, err) == ATTUNE_OK) {
         assert_int_equal(gguf_write_begin(w, err), ATTUNE_OK);
-        assert_int_equal(gguf_write_commit(w, err), ATTUNE_OK);
+        assert_int_equal(gguf_write_commit(w, NULL, err), ATTUNE_OK);
         if (attune_tokenizer_open(&out, made_path("v.gguf"), err)) {
             fail_msg("%s", err->text);
         }

@@ -19,6 +19,11 @@ static void every_figure_is_there(void **state)
     static const char *const positive[] = {"prefill_tokens_per_s",
                                            "decode_tokens_per_s",
                                            "fast_prefill_tokens_per_s",
+                                           "bandwidth_share",
+                                           "arithmetic_share",
+                                           "memory_bytes_per_s",
+                                           "flops_per_s",
+                                           "rss_share",
                                            "load_ms",
                                            "digest_ms",
                                            "knob_ms",
@@ -37,6 +42,9 @@ static void every_figure_is_there(void **state)
         assert_true(verb_number(r.json, positive[i]) > 0);
     }
     assert_true(verb_number(r.json, "query_share") <= 1);
+    assert_true(verb_number(r.json, "exact_share") > -1);
+    assert_true(verb_number(r.json, "prefill_spread") >= 0);
+    assert_true(verb_number(r.json, "int_ops_per_s") >= 0);
     assert_int_equal(verb_number(r.json, "threads"), 2);
     assert_int_equal(verb_number(r.json, "prompt_tokens"), 40);
     assert_int_equal(verb_number(r.json, "new_tokens"), 4);
