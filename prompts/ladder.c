@@ -20,14 +20,16 @@ static int no_memory(struct attune_error *err)
     return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for a ladder of shots");
 }
 
-void attune_ladder_rungs(struct attune_ladder_options *out, const struct attune_prompt *prompt)
+void attune_ladder_rungs(struct attune_ladder_options *out, const struct attune_prompt *prompt,
+                         size_t most)
 {
     size_t all = prompt->n >= 2 ? prompt->n - 2 : 0;
-    bool each = all < ATTUNE_LADDER_MOST;
+    bool each;
 
+    most = most < ATTUNE_LADDER_MOST ? most : ATTUNE_LADDER_MOST;
+    each = all < most;
     out->n = 0;
-    for (size_t k = 0; k < all && out->n + 1 < ATTUNE_LADDER_MOST;
-         k = each || k == 0 ? k + 1 : 2 * k) {
+    for (size_t k = 0; k < all && out->n + 1 < most; k = each || k == 0 ? k + 1 : 2 * k) {
         out->shots[out->n++] = k;
     }
     out->shots[out->n++] = all;

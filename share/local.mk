@@ -121,5 +121,6 @@ EXTRA_DIST += \
 	%D%/pictures/heads-cross.png \
 	%D%/pictures/heads-decoder.png \
 	%D%/pictures/heads-encoder.png \
+	%D%/pictures/ladder.png \
 	%D%/pictures/translator.png \
 	%D%/pictures/workbench.png

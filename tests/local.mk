@@ -115,6 +115,7 @@ check_PROGRAMS += \
 check_PROGRAMS += %D%/tui/workbench_look_test %D%/engine/lens_test %D%/tui/cmd_lens_test
 check_PROGRAMS += %D%/tui/panel_lens_test
 check_PROGRAMS += %D%/tui/panel_shift_test %D%/tui/cmd_shift_test
+check_PROGRAMS += %D%/tui/cmd_ladder_test
 
 check_PROGRAMS += \
 	%D%/prompts/pick_test \
@@ -199,6 +200,7 @@ verb_sources = %D%/tui/verb.c %D%/tui/verb.h
 %C%_tui_cmd_bench_test_SOURCES = %D%/tui/cmd_bench_test.c $(verb_sources)
 %C%_tui_cmd_classify_test_SOURCES = %D%/tui/cmd_classify_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_embed_test_SOURCES = %D%/tui/cmd_embed_test.c $(verb_sources) $(spoken_sources)
+%C%_tui_cmd_ladder_test_SOURCES = %D%/tui/cmd_ladder_test.c $(verb_sources)
 %C%_tui_cmd_lens_test_SOURCES = %D%/tui/cmd_lens_test.c $(verb_sources)
 %C%_tui_cmd_fill_test_SOURCES = %D%/tui/cmd_fill_test.c $(verb_sources) $(spoken_sources)
 %C%_tui_cmd_nsp_test_SOURCES = %D%/tui/cmd_nsp_test.c $(verb_sources) $(spoken_sources)
@@ -247,6 +249,7 @@ EXTRA_DIST += \
 	%D%/screens/term-xterm256color.test \
 	%D%/screens/fill.test \
 	%D%/screens/fork.test \
+	%D%/screens/ladder.test \
 	%D%/screens/lens.test \
 	%D%/screens/shift.test \
 	%D%/screens/follows.test \

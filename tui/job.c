@@ -74,6 +74,8 @@ static void do_load(struct worker *w, struct job *job)
     attune_context_free(w->ctx);
     attune_context_free(w->deep);
     w->deep = NULL;
+    attune_context_free(w->side);
+    w->side = NULL;
     w->ctx = ctx;
     w->model = model;
     event->model = model;
@@ -564,6 +566,11 @@ static void do_write(struct worker *w, struct job *job)
 static void do_lens(struct worker *w, struct job *job)
 {
     job_lens(w, job);
+}
+
+static void do_ladder(struct worker *w, struct job *job)
+{
+    job_ladder(w, job);
 }
 
 static void do_fork(struct worker *w, struct job *job)

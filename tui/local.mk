@@ -13,6 +13,7 @@ tui_parts += \
 	%D%/panel_dist.c \
 	%D%/panel_heads.c \
 	%D%/panel_knobs.c \
+	%D%/panel_ladder.c \
 	%D%/panel_lens.c \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
@@ -29,6 +30,7 @@ tui_parts += \
 	%D%/cmd_embed.c \
 	%D%/cmd_fill.c \
 	%D%/cmd_hidden.c \
+	%D%/cmd_ladder.c \
 	%D%/cmd_lens.c \
 	%D%/cmd_logits.c \
 	%D%/cmd_mark.c \
@@ -89,6 +91,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/job_attention.c \
 	%D%/job_deep.c \
 	%D%/job_fork.c \
+	%D%/job_ladder.c \
 	%D%/job_pick.c \
 	%D%/job_task.c \
 	%D%/job_store.c \

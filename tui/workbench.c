@@ -71,6 +71,7 @@ void bench_close(struct workbench *b)
     free(b->score.scores);
     free(b->lens.cells);
     free(b->pin.p);
+    attune_ladder_done(&b->ladder.ladder);
     free(b->answer.p);
     free(b->answer.gaps);
     attune_compare_done(b->compare);
@@ -349,6 +350,22 @@ void bench_request_lens(struct workbench *b, size_t first, size_t n)
         worker_post(b->worker, job);
     } else {
         job_free(job);
+    }
+}
+
+void bench_request_ladder(struct workbench *b, size_t most)
+{
+    struct job *job = bench_prepare(b, JOB_ladder);
+    struct attune_error err;
+
+    if (job && attune_prompt_copy(&job->prompt, &b->prompt, &err) != ATTUNE_OK) {
+        bench_fail(b, &err);
+        job_free(job);
+        return;
+    }
+    if (job) {
+        job->place = most;
+        worker_post(b->worker, job);
     }
 }
 

@@ -91,6 +91,16 @@ struct lens_view {       /* plain data */
     double ms;
 };
 
+/* The prompt's query behind no shot, one, two, ... */
+enum { LADDER_IDS = 64 }; /* tokens listed at most */
+struct ladder_view {      /* ladder: owned */
+    uint64_t revision;
+    size_t most;                 /* rungs that were asked for at most */
+    struct attune_ladder ladder; /* n 0: there is none, `refusal` says why */
+    char refusal[256];
+    double ms;
+};
+
 /* How expected every token of the prompt was: one pass over what the context holds already. */
 struct score { /* of a token, given all before it; the first has none: p is NaN */
     float p, entropy_bits;
@@ -228,6 +238,7 @@ struct workbench {
     struct walk_view walk;
     struct score_view score;
     struct lens_view lens;
+    struct ladder_view ladder;
     struct task_answer answer;
 
     /* The run on screen, live or replayed. */
@@ -321,6 +332,7 @@ bool bench_has_kind(const struct workbench *b, enum attune_stack kind);
 void bench_request_walk(struct workbench *b, size_t position);
 /* What each layer would say at these positions, counted from the first of the side with the head. */
 void bench_request_lens(struct workbench *b, size_t first, size_t n);
+void bench_request_ladder(struct workbench *b, size_t most);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.
  */
 void bench_request_score(struct workbench *b);

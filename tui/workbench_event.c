@@ -62,7 +62,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_compare] = BENCH_IDLE,     [JOB_lens] = BENCH_IDLE,
         [JOB_journal] = BENCH_IDLE,     [JOB_undo] = BENCH_IDLE,
         [JOB_back] = BENCH_REPLAYING,   [JOB_prune] = BENCH_IDLE,
-        [JOB_mark] = BENCH_IDLE,
+        [JOB_mark] = BENCH_IDLE,        [JOB_ladder] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -252,6 +252,14 @@ static void take_lens(struct workbench *b, struct event *event)
     b->lens = event->lens;
     b->lens.revision = event->revision;
     memset(&event->lens, 0, sizeof event->lens);
+}
+
+static void take_ladder(struct workbench *b, struct event *event)
+{
+    attune_ladder_done(&b->ladder.ladder);
+    b->ladder = event->ladder;
+    b->ladder.revision = event->revision;
+    memset(&event->ladder, 0, sizeof event->ladder);
 }
 
 static void take_answer(struct workbench *b, struct event *event)
@@ -477,8 +485,8 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_said] = take_said,           [EVENT_walk] = take_walk,
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
         [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
-        [EVENT_lens] = take_lens,
-        [EVENT_draft] = take_draft,
+        [EVENT_lens] = take_lens,           [EVENT_draft] = take_draft,
+        [EVENT_ladder] = take_ladder,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

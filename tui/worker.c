@@ -82,6 +82,7 @@ void event_free(struct event *event)
         attune_compare_done(event->compare);
         free(event->compare);
         free(event->lens.cells);
+        attune_ladder_done(&event->ladder.ladder);
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);
@@ -101,6 +102,7 @@ void worker_tell(struct worker *w, struct event *event)
     pthread_mutex_lock(&w->lock);
     *w->events_end = event;
     w->events_end = &event->next;
+    w->running &= event->kind != EVENT_idle; /* who sees the event sees that nothing runs */
     pthread_mutex_unlock(&w->lock);
     if (write(w->wake, &one, sizeof one) < 0) {
         return; /* the counter is full: it is readable already */
@@ -151,11 +153,11 @@ struct job *worker_steal(struct worker *w, enum job_kind kind)
     return job;
 }
 
-/* Is what runs no longer wanted once this is posted? Small maps and lenses wait for anything else;
- * what is said of a text is void when there is a new one. */
+/* Is what runs no longer wanted once this is posted? Small maps, lenses and ladders wait for
+ * anything else; what is said of a text is void when there is a new one. */
 static bool gives_way(enum job_kind running, enum job_kind posted)
 {
-    return running == JOB_heads || running == JOB_lens ||
+    return running == JOB_heads || running == JOB_lens || running == JOB_ladder ||
            (posted == JOB_evaluate &&
             (running == JOB_evaluate || running == JOB_walk || running == JOB_score));
 }
@@ -278,6 +280,7 @@ static void *work(void *arg)
     attune_mix_free(w->mix);
     attune_context_free(w->ctx);
     attune_context_free(w->deep);
+    attune_context_free(w->side);
     attune_store_close(w->store);
     return NULL;
 }

@@ -36,7 +36,8 @@
     KIND(undo, "undo", false)                                                                      \
     KIND(back, "going back", false)                                                                \
     KIND(prune, "removing", false)                                                                 \
-    KIND(mark, "marking", false)
+    KIND(mark, "marking", false)                                                                   \
+    KIND(ladder, "climbing", true)
 enum job_kind {
 #define KIND(name, text, latest) JOB_##name,
     JOB_LIST(KIND)
@@ -58,18 +59,19 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention; /* heads: its kind, and `step` the first of them */
     struct attention_file file;         /* write */
     int64_t run;                        /* replay, restore, remove */
-    char *ablation; /* evaluate, step: what is ablated, or NULL */
-    bool verify;                       /* pick: broken lines are left out */
-    int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
+    char *ablation;                     /* evaluate, step: what is ablated, or NULL */
+    bool verify;                        /* pick: broken lines are left out */
+    int64_t runs[ATTUNE_COMPARE_MOST];  /* compare: [n_runs] */
     size_t n_runs;
     enum attune_journal_move move; /* undo, back */
     enum attune_mark_kind mark;    /* mark: of `text`, put on, or with `verify` taken off */
-    attune_token *ids;         /* step, walk: what the model reads, [n]; score: the prompt's */
-    uint8_t *type_ids;         /* [n] segments, or NULL */
-    attune_token *decoder_ids; /* [n_decoder] of an encoder-decoder, else NULL */
+    attune_token *ids;             /* step, walk: what the model reads, [n]; score: the prompt's */
+    uint8_t *type_ids;             /* [n] segments, or NULL */
+    attune_token *decoder_ids;     /* [n_decoder] of an encoder-decoder, else NULL */
     size_t n, n_decoder, step;
-    size_t place; /* lens: how many positions, from `step`; evaluate, step: the position whose
-                     distribution is wanted; fork: how much of the prompt stays, 0: all */
+    size_t place;  /* ladder: rungs at most; lens: how many positions, from `step`; evaluate, step:
+                      the position whose  distribution is wanted; fork: how much of the prompt stays,
+                      0: all */
     char *as_sent; /* fork: the text up to and with the token, [as_sent_len] */
     size_t as_sent_len;
     struct attune_step put_in; /* fork: the token, behind `step` steps of what is shown */
@@ -99,7 +101,8 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(compared)                                                                                 \
     KIND(picked)                                                                                   \
     KIND(lens)                                                                                     \
-    KIND(draft)
+    KIND(draft)                                                                                    \
+    KIND(ladder)
 enum event_kind {
 #define KIND(name) EVENT_##name,
     EVENT_LIST(KIND)
@@ -127,6 +130,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct walk_view walk;
     struct score_view score;
     struct lens_view lens;
+    struct ladder_view ladder;
     struct task_answer answer;
     size_t place; /* evaluated, logits: the position they are of */
     struct attune_step step;
@@ -161,8 +165,10 @@ struct worker {
     } settings;
     struct attune_model *model; /* borrowed from the workbench once it was sent there */
     struct attune_context *ctx;
-    struct attune_context *deep; /* keeps what leaves every layer; made when it is first asked for */
-    struct attune_mix *mix; /* of ctx: the one that was looked at last, or NULL */
+    struct attune_context
+        *deep; /* keeps what leaves every layer; made when it is first asked for */
+    struct attune_context *side; /* reads what is not shown: the rungs of the ladder; likewise */
+    struct attune_mix *mix;      /* of ctx: the one that was looked at last, or NULL */
     struct attune_store *store;
 };
 
@@ -202,20 +208,22 @@ void job_back(struct worker *w, struct job *job);      /* job_store.c */
 void job_prune(struct worker *w, struct job *job);     /* job_store.c */
 void job_mark(struct worker *w, struct job *job);      /* job_store.c */
 /* The run is open now. */
-void job_opened(struct worker *w, int64_t run);        /* job_store.c */
-void job_replay(struct worker *w, struct job *job);    /* job.c */
-void job_pick(struct worker *w, struct job *job);      /* job_pick.c */
-void job_walk(struct worker *w, struct job *job);      /* job_walk.c */
-void job_score(struct worker *w, struct job *job);     /* job_walk.c */
+void job_opened(struct worker *w, int64_t run);     /* job_store.c */
+void job_replay(struct worker *w, struct job *job); /* job.c */
+void job_pick(struct worker *w, struct job *job);   /* job_pick.c */
+void job_walk(struct worker *w, struct job *job);   /* job_walk.c */
+void job_score(struct worker *w, struct job *job);  /* job_walk.c */
 
-void job_lens(struct worker *w, struct job *job);      /* job_deep.c */
+void job_lens(struct worker *w, struct job *job);   /* job_deep.c */
+void job_ladder(struct worker *w, struct job *job); /* job_ladder.c */
 /* The context that keeps hidden states, holding what the job reads; borrowed. */
 int job_deep(struct attune_context **out, struct worker *w, const struct job *job,
              struct attune_error *err);
-void job_fork(struct worker *w, struct job *job);      /* job_fork.c */
+void job_fork(struct worker *w, struct job *job); /* job_fork.c */
 /* All steps of a run that has started, told one by one; a status. */
 int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err);
-struct attune_store *job_store(struct worker *w, struct attune_error *err); /* NULL: none, err set */
+struct attune_store *job_store(struct worker *w,
+                               struct attune_error *err); /* NULL: none, err set */
 
 /* job_task.c. What the task reads of the job's prompt; its bytes are those of the rendered text
  * where one is given, else of the fields. */

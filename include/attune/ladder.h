@@ -37,8 +37,9 @@ struct attune_ladder_options {
     size_t n_ids;       /* so many tokens are listed, at most ATTUNE_DIST_TOP a rung */
 };
 
-/* 0, 1, 2, ... up to the shots of the prompt; where these are too many, 0, 1, 2, 4, 8, ... and all. */
-void attune_ladder_rungs(struct attune_ladder_options *out, const struct attune_prompt *prompt);
+/* 0, 1, 2, ... up to the shots of the prompt; where these are more than `most` rungs (at most
+ * ATTUNE_LADDER_MOST), 0, 1, 2, 4, 8, ... and the last one all. */
+void attune_ladder_rungs(struct attune_ladder_options *out, const struct attune_prompt *prompt, size_t most);
 
 /* ctx belongs to a decoder with a tokenizer (else ATTUNE_UNSUPPORTED) and holds the last rung afterwards.
  * A rung that does not fit the context is ATTUNE_FULL, an answer that no text can follow ATTUNE_ARGUMENT.

@@ -92,7 +92,7 @@ static void each_rung_is_what_its_text_alone_gives(void **state)
     struct attune_error err;
 
     fill(&prompt, 2);
-    attune_ladder_rungs(&options, &prompt);
+    attune_ladder_rungs(&options, &prompt, ATTUNE_LADDER_MOST);
     assert_int_equal(options.n, 3);
     assert_int_equal(attune_ladder_climb(&ladder, ctx, &prompt, &options, NULL, &err), 0);
     assert_int_equal(ladder.n, 3);
@@ -173,7 +173,7 @@ static void shots_that_are_off_stand_on_their_rungs_too(void **state)
     fill(&prompt, 4);
     attune_prompt_switch(&prompt, 1, false);
     attune_prompt_switch(&prompt, 4, false);
-    attune_ladder_rungs(&options, &prompt);
+    attune_ladder_rungs(&options, &prompt, ATTUNE_LADDER_MOST);
     assert_int_equal(options.n, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(options.shots[i], i);
@@ -181,10 +181,14 @@ static void shots_that_are_off_stand_on_their_rungs_too(void **state)
     for (int i = 0; i < 16; i++) {
         assert_int_equal(attune_prompt_add_shot(&prompt, 1, "x", "y", &err), 0);
     }
-    attune_ladder_rungs(&options, &prompt);
+    attune_ladder_rungs(&options, &prompt, ATTUNE_LADDER_MOST);
     assert_int_equal(options.n, 7); /* 0 1 2 4 8 16 20 */
     assert_int_equal(options.shots[5], 16);
     assert_int_equal(options.shots[6], 20);
+    attune_ladder_rungs(&options, &prompt, 4);
+    assert_int_equal(options.n, 4); /* 0 1 2 20 */
+    assert_int_equal(options.shots[2], 2);
+    assert_int_equal(options.shots[3], 20);
     attune_prompt_done(&prompt);
 }
 
