@@ -21,6 +21,7 @@ noinst_HEADERS += \
 	%D%/attune/journal.h \
 	%D%/attune/llm.h \
 	%D%/attune/mark.h \
+	%D%/attune/pin.h \
 	%D%/attune/mix.h \
 	%D%/attune/model.h \
 	%D%/attune/quantize.h \

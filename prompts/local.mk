@@ -19,6 +19,9 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/ladder.c \
 	%D%/library.c \
 	%D%/pick.c \
+	%D%/pack.c \
+	%D%/pack.h \
+	%D%/pin.c \
 	%D%/prompt.c \
 	%D%/prompt_json.c \
 	%D%/query.c \
@@ -44,6 +47,7 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store_llm.c \
 	%D%/store_mark.c \
 	%D%/store_node.c \
+	%D%/store_pin.c \
 	%D%/store_read.c \
 	%D%/store_remove.c \
 	%D%/store_write.c \

@@ -154,9 +154,15 @@ int store_put_mark(struct attune_store *store, const struct attune_place *place,
                    struct attune_error *err);
 enum attune_mark_kind store_mark_kind_of(const char *name); /* _KIND_COUNT if there is none */
 int store_check_mark(enum attune_mark_kind kind, const char *text, struct attune_error *err);
+/* Within the caller's transaction (store_pin.c). */
+struct attune_pin;
+/* Kind, shape and number of floats from what is written; false: there is no such thing. */
+bool store_read_pin_head(struct attune_pin *pin, const char *kind, const char *shape);
+int store_put_pin(struct attune_store *store, int64_t run, const struct attune_pin *pin,
+                  struct attune_error *err);
 
-/* Takes out of the journal, within the caller's transaction, that the run was opened, and every state
- * of the composer that holds words of it alone (store_journal.c). */
+/* Takes out of the journal, within the caller's transaction, that the run was opened, and every
+ * state of the composer that holds words of it alone (store_journal.c). */
 int store_forget_states(struct attune_store *store, int64_t run, struct attune_error *err);
 
 /* The file written anew from what is left, the log emptied (store_remove.c). */

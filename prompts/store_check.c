@@ -5,6 +5,8 @@
 
 #include <attune/upkeep.h>
 
+#include <attune/pin.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +171,26 @@ static int walk(struct attune_store_check *check, struct attune_store *store, co
     return met(check, what, status == ATTUNE_OK && got < 0 ? -got : status, err);
 }
 
+/* Columns: run, step, kind. */
+static int check_pin(struct attune_store_check *check, const struct query *q,
+                     struct attune_error *err)
+{
+    struct attune_pin pin;
+    int kind = (int)query_get_int(q, 2), status;
+
+    if (kind < 0) {
+        return tell(check, err, "a pin of run %lld has an unknown kind",
+                    (long long)query_get_int(q, 0));
+    }
+    status = attune_store_load_pin(q->store, query_get_int(q, 0), (uint64_t)query_get_int(q, 1),
+                                   (enum attune_pin_kind)kind, &pin, err);
+    attune_pin_done(&pin);
+    return status == ATTUNE_FORMAT
+               ? tell(check, err, "a pin of run %lld, step %lld is damaged",
+                      (long long)query_get_int(q, 0), (long long)query_get_int(q, 1))
+               : status;
+}
+
 static int check_index(struct attune_store_check *check, struct attune_store *store,
                        struct attune_error *err)
 {
@@ -216,6 +238,13 @@ int attune_store_check(struct attune_store_check *out, struct attune_store *stor
                       " FROM node LEFT JOIN node AS up ON up.id = node.parent LEFT JOIN text ON "
                       "text.id = node.chain",
                       check_node, progress, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = walk(out, store, "pins",
+                      "SELECT (SELECT run FROM run_step WHERE node = pin.node LIMIT 1), node.step, "
+                      "CASE pin.kind WHEN 'logits' THEN 0 WHEN 'hidden' THEN 1 WHEN 'attention' "
+                      "THEN 2 ELSE -1 END FROM pin JOIN node ON node.id = pin.node",
+                      check_pin, progress, err);
     }
     if (status == ATTUNE_OK) {
         status = check_index(out, store, err);

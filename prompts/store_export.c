@@ -7,7 +7,9 @@
  * "path" is what the model read, in order: {"ids": [...]} for given tokens (with "decoder": true
  * where the decoder's side begins, with "bytes" inside a text) and {"step": {...}, "chain": ...}
  * for a step that a fork took over. "hash" is the address of the last node. A run that came from
- * elsewhere as text has "origin" and "details" and an empty path. "marks" of the session or a run,
+ * elsewhere as text has "origin" and "details" and an empty path. "pins" is [{"step": "4", "kind":
+ * "logits", "shape": "2432", "values": zstd of the floats as schema.sql has them}, ...]; a document
+ * with either is of version 2. "marks" of the session or a run,
  * where there are any, is
  * [{"kind": "tag", "text": ..., "created": ..., "step": "4"}, ...]. Texts are as in json.h, 64-bit
  * numbers strings of digits, doubles 17 digits. */
@@ -197,6 +199,58 @@ static int add_origin(json_t *object, const struct attune_run_record *r)
                       : 0;
 }
 
+/* What is pinned of the run's steps, where anything is. */
+static int add_pins(json_t *object, struct attune_store *store, int64_t run,
+                    struct attune_error *err)
+{
+    json_t *list = json_array();
+    struct query q;
+    int status = query_open(&q, store,
+                            "SELECT node.step, pin.kind, pin.shape, pin.bytes FROM run_step JOIN "
+                            "node ON node.id = run_step.node JOIN pin ON pin.node = node.id WHERE "
+                            "run_step.run = ? ORDER BY run_step.i, pin.kind",
+                            err),
+        got = 0;
+
+    if (status == ATTUNE_OK) {
+        query_int(&q, run);
+    }
+    while (status == ATTUNE_OK && (got = query_step(&q, err)) > 0) {
+        char *kind = query_get_text(&q, 1), *shape = query_get_text(&q, 2);
+        size_t len;
+        const char *bytes = query_get_bytes(&q, 3, &len);
+        json_t *pin = kind && shape
+                          ? json_pack("{s:o, s:s, s:s, s:o}", "step",
+                                      json_of_u64((uint64_t)query_get_int(&q, 0)), "kind", kind,
+                                      "shape", shape, "values", json_of_bytes(bytes, len))
+                          : NULL;
+
+        status = pin && json_array_append_new(list, pin) == 0 ? ATTUNE_OK : text_no_memory(err);
+        free(kind);
+        free(shape);
+    }
+    query_close(&q);
+    status = status == ATTUNE_OK && got < 0 ? -got : status;
+    if (status == ATTUNE_OK && json_array_size(list) && json_object_set(object, "pins", list)) {
+        status = text_no_memory(err);
+    }
+    json_decref(list);
+    return status;
+}
+
+/* 2 where there is what the first version did not know and must not lose. */
+static int version_of(const json_t *runs)
+{
+    int version = 1;
+
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+
+        version = json_object_get(run, "pins") || json_object_get(run, "origin") ? 2 : version;
+    }
+    return version;
+}
+
 /* The address of the last node: with it an import knows whether every step is what it was. */
 static int add_hash(json_t *object, struct attune_store *store, int64_t run,
                     struct attune_error *err)
@@ -250,7 +304,8 @@ static json_t *of_run(struct attune_store *store, int64_t run, struct attune_err
         text_no_memory(err);
         bad = 1;
     }
-    bad = bad || add_hash(object, store, run, err) != ATTUNE_OK;
+    bad = bad || add_hash(object, store, run, err) != ATTUNE_OK ||
+          add_pins(object, store, run, err) != ATTUNE_OK;
     bad = bad || add_marks(object, store, &(struct attune_place){.run = run}, err) != ATTUNE_OK;
     json_decref(prompt);
     json_decref(path);
@@ -348,7 +403,7 @@ int store_export_json(struct attune_store *store, const char *session, int64_t r
     if (status == ATTUNE_OK) {
         return json_write(out, len,
                           json_pack("{s:s, s:i, s:o, s:o}", "format", "attune session", "version",
-                                    1, "session", head, "runs", runs),
+                                    version_of(runs), "session", head, "runs", runs),
                           err);
     }
     json_decref(head);

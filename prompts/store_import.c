@@ -1,11 +1,14 @@
 /* What store_export.c writes, read back: every member checked, all of it taken or nothing. */
 #include <config.h>
 
+#include <attune/pin.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
+#include "pack.h"
 #include "step_json.h"
 #include "store.h"
 
@@ -251,6 +254,56 @@ static int put_mark(struct attune_store *store, struct attune_place place, const
     return status;
 }
 
+static int put_pin(struct attune_store *store, int64_t run, const json_t *object, const char *what,
+                   struct attune_error *err)
+{
+    struct attune_pin pin = {0};
+    char *kind = NULL, *shape = NULL, *bytes = NULL;
+    size_t len = 0;
+    int status = json_get_u64(&pin.step, object, "step", INT64_MAX, what, err);
+
+    if (status == ATTUNE_OK) {
+        status = json_get_bytes(&kind, NULL, object, "kind", what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = json_get_bytes(&shape, NULL, object, "shape", what, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = json_get_bytes(&bytes, &len, object, "values", what, err);
+    }
+    if (status == ATTUNE_OK && !store_read_pin_head(&pin, kind, shape)) {
+        status = wrong(err, what, "\"pins\" has an unknown \"kind\" or an impossible \"shape\"");
+    }
+    if (status == ATTUNE_OK) { /* what the bytes claim is looked at before room is made */
+        status = unpack_floats(&pin.values, pin.n, bytes, len, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = store_put_pin(store, run, &pin, err);
+    }
+    status =
+        status == ATTUNE_NOT_FOUND ? wrong(err, what, "a pin on a step that is not there") : status;
+    free(pin.values);
+    free(kind);
+    free(shape);
+    free(bytes);
+    return status;
+}
+
+static int put_pins(struct attune_store *store, int64_t run, const json_t *object, const char *what,
+                    struct attune_error *err)
+{
+    const json_t *list = NULL;
+    size_t n = 0;
+    int status = json_object_get(object, "pins")
+                     ? json_get_array(&list, &n, object, "pins", SIZE_MAX, what, err)
+                     : ATTUNE_OK;
+
+    for (size_t i = 0; status == ATTUNE_OK && i < n; i++) {
+        status = put_pin(store, run, json_array_get(list, i), what, err);
+    }
+    return status;
+}
+
 /* Is the last node what the document says it was? Older documents do not. */
 static int check_hash(struct attune_store *store, const json_t *run, const char *what,
                       struct attune_error *err)
@@ -335,6 +388,9 @@ static int put_run(struct attune_store *store, char *session, const json_t *run,
         status = put_end(store, record.id, run, what, err);
     }
     if (status == ATTUNE_OK) {
+        status = put_pins(store, record.id, run, what, err);
+    }
+    if (status == ATTUNE_OK) {
         status = put_marks(store, (struct attune_place){.run = record.id}, run, what, err);
     }
     attune_run_record_done(&record);
@@ -388,10 +444,11 @@ static int check_head(const json_t *root, struct attune_error *err)
         return wrong(err, "import",
                      "\"format\" is not \"attune session\": this is no export of attune");
     }
-    if (!json_is_integer(version) || json_integer_value(version) != 1) {
+    if (!json_is_integer(version) || json_integer_value(version) < 1 ||
+        json_integer_value(version) > 2) {
         return attune_error_set(
             err, ATTUNE_UNSUPPORTED, 0,
-            "import: the document has another \"version\" than 1: a newer attune wrote it");
+            "import: the document has another \"version\" than 1 or 2: a newer attune wrote it");
     }
     return ATTUNE_OK;
 }

@@ -54,6 +54,7 @@ check_PROGRAMS += \
 	%D%/prompts/diff_test \
 	%D%/prompts/export_test \
 	%D%/prompts/json_test \
+	%D%/prompts/pin_test \
 	%D%/prompts/prompt_json_test \
 	%D%/prompts/prompt_test \
 	%D%/prompts/query_test \

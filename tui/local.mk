@@ -36,6 +36,7 @@ tui_parts += \
 	%D%/cmd_mark.c \
 	%D%/cmd_models.c \
 	%D%/cmd_note.c \
+	%D%/cmd_pin.c \
 	%D%/cmd_nsp.c \
 	%D%/cmd_qa.c \
 	%D%/cmd_tag.c \

@@ -35,6 +35,7 @@
 #include <attune/store.h>
 #include <attune/llm.h>
 #include <attune/mark.h>
+#include <attune/pin.h>
 #include <attune/journal.h>
 #include <attune/diff.h>
 #include <attune/compare.h>

@@ -31,7 +31,7 @@ generate() { # generate SESSION SEED: what it printed is in SESSION.json
 steps() { sed 's/,"interval":[^]]*],"logsumexp"[^}]*"stages":\[[^]]*\],"candidates":\[[^]]*\],"eval_ms":[^,]*,"sample_ms":[^}]*}/}/g
     s/.*"steps":\(\[.*\]\),.*/\1/' "$1"; }
 
-echo "1..39"
+echo "1..47"
 generate story 7; ok "a run is saved" $?
 try 0 '{"steps":20,"identical":true,"identical_steps":20,"first_difference":null,"max_logit_error":0' \
     replay story --verify --json
@@ -77,6 +77,16 @@ try 0 '"index":5' run --fork 1:4 --token 9 --json --db "$dir/two.db"
 try 0 '"steps":15,"identical":true' replay two --verify --json --db "$dir/two.db"
 try 0 '4 tokens, 4 aligned' diff 1 2 --db "$dir/two.db"
 try 0 '"inherited":5' show 3 --json --db "$dir/two.db"
+
+# A step in full: computed with the model, shown without.
+try 0 '"kind":"attention"' pin 1:2 --what all --json
+try 0 '"kind":"logits"' pin 1:2 --json -m "$dir/nothing"
+try 0 'step 2' pin 1 -m "$dir/nothing"
+try 0 'logits' pin 1:2 -o "$dir/pins.safetensors"
+try 0 '"pins":[]' pin 1:2 --off --json
+try 1 'nothing is pinned' pin 1:2 --off
+try 1 'has no step 99' pin 1:99
+try 2 'wants RUN:STEP' pin 1 --off
 
 # The same name, other weights.
 cp "$ATTUNE_GOLDEN/gguf/llama-q8_0/model.gguf" "$model"
