@@ -90,7 +90,7 @@ try 0 '"sessions":2,"runs":4,' db stats --json
 try 0 '"bytes_after":' db vacuum --json
 try 2 'path, stats, check or vacuum' db repair
 try 1 'nothing was saved there yet' db check --db "$dir/missing.db"
-printf '{"format":"attune session","version":2}' >"$dir/newer.json"
+printf '{"format":"attune session","version":9}' >"$dir/newer.json"
 try 1 'a newer attune wrote it' import "$dir/newer.json"
 try 1 'not JSON at line 1' import "$ATTUNE_GOLDEN/store/schema-1.sql"
 truncate -s 10G "$dir/huge.json" 2>"$dir/err" && try 1 'bytes are not read' import "$dir/huge.json" || ok "no room for a huge file" 0
