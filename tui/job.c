@@ -563,6 +563,11 @@ static void do_write(struct worker *w, struct job *job)
     job_write(w, job);
 }
 
+static void do_why(struct worker *w, struct job *job)
+{
+    job_why(w, job);
+}
+
 static void do_lens(struct worker *w, struct job *job)
 {
     job_lens(w, job);

@@ -6,6 +6,7 @@ tui_parts = \
 	%D%/cmd_score.c
 tui_parts += \
 	%D%/panel_ablation.c \
+	%D%/panel_why.c \
 	%D%/panel_attention.c \
 	%D%/panel_card.c \
 	%D%/panel_chain.c \
@@ -110,6 +111,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/workbench_journal.c \
 	%D%/workbench_knob.c \
 	%D%/cli_saved.c \
+	%D%/job_why.c \
 	%D%/cli_saved.h \
 	%D%/cli_why.c \
 	%D%/cli_why.h \

@@ -47,6 +47,7 @@ static void keep_in_range(struct panel *panel)
     s->look.layer = b->layer;
     s->look.head = b->head;
     s->look.key = s->look.key < n ? s->look.key : n > 0 ? n - 1 : 0;
+    b->key_cursor = s->look.key;
 }
 
 static double now_ms(void)

@@ -70,6 +70,8 @@ void bench_close(struct workbench *b)
     walk_view_done(&b->walk);
     free(b->score.scores);
     free(b->lens.cells);
+    free(b->why.products);
+    free(b->why.parts);
     free(b->pin.p);
     attune_ladder_done(&b->ladder.ladder);
     free(b->answer.p);
@@ -337,6 +339,16 @@ void bench_request_walk(struct workbench *b, size_t position)
         worker_post(b->worker, job);
     } else {
         job_free(job);
+    }
+}
+
+void bench_request_why(struct workbench *b, const struct why_ask *ask)
+{
+    struct job *job = bench_prepare(b, JOB_why);
+
+    if (job) {
+        job->why = *ask;
+        worker_post(b->worker, job);
     }
 }
 

@@ -156,6 +156,27 @@ struct bench_shift {
     uint64_t of_pin, of_applied;
 };
 
+/* Why: a pair of a head, and every head's part of a token's logit behind the last that was read. */
+struct why_ask {
+    enum attune_stack kind;
+    int layer, head;
+    size_t q, k;
+    attune_token token;
+};
+struct why_view { /* plain data */
+    uint64_t revision;
+    struct why_ask ask;
+    struct attune_why_pair pair;
+    size_t n;         /* 0: there is no pair, no_pair says why */
+    float *products;  /* [n] */
+    struct attune_why_logit total;
+    int n_heads;
+    size_t n_parts, n_self; /* 0: there are none, no_parts says why; those of cross-attention behind
+                               the first n_self */
+    double *parts;          /* [n_parts], layer by layer */
+    char no_pair[240], no_parts[240];
+};
+
 enum bench_state {
     BENCH_LOADING,
     BENCH_IDLE,
@@ -239,6 +260,7 @@ struct workbench {
     struct score_view score;
     struct lens_view lens;
     struct ladder_view ladder;
+    struct why_view why;
     struct task_answer answer;
 
     /* The run on screen, live or replayed. */
@@ -265,6 +287,7 @@ struct workbench {
     size_t token_cursor;                  /* position in tokens + steps that panels share */
     enum attune_stack kind; /* which attention, and which head of it, they share too */
     int layer, head;
+    size_t key_cursor; /* the column of the attention panel's cursor */
 };
 
 struct bench_options {
@@ -331,6 +354,7 @@ bool bench_has_kind(const struct workbench *b, enum attune_stack kind);
 /* The walk of the token at `position` of those in front of the shown distribution. */
 void bench_request_walk(struct workbench *b, size_t position);
 /* What each layer would say at these positions, counted from the first of the side with the head. */
+void bench_request_why(struct workbench *b, const struct why_ask *ask);
 void bench_request_lens(struct workbench *b, size_t first, size_t n);
 void bench_request_ladder(struct workbench *b, size_t most);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.

@@ -63,6 +63,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_journal] = BENCH_IDLE,     [JOB_undo] = BENCH_IDLE,
         [JOB_back] = BENCH_REPLAYING,   [JOB_prune] = BENCH_IDLE,
         [JOB_mark] = BENCH_IDLE,        [JOB_ladder] = BENCH_IDLE,
+        [JOB_why] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -244,6 +245,14 @@ static void take_score(struct workbench *b, struct event *event)
     b->score = event->score;
     b->score.revision = event->revision;
     memset(&event->score, 0, sizeof event->score);
+}
+
+static void take_why(struct workbench *b, struct event *event)
+{
+    free(b->why.products);
+    free(b->why.parts);
+    b->why = event->why;
+    memset(&event->why, 0, sizeof event->why);
 }
 
 static void take_lens(struct workbench *b, struct event *event)
@@ -486,7 +495,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_score] = take_score,         [EVENT_answer] = take_answer,
         [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
         [EVENT_lens] = take_lens,           [EVENT_draft] = take_draft,
-        [EVENT_ladder] = take_ladder,
+        [EVENT_ladder] = take_ladder,       [EVENT_why] = take_why,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

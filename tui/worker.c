@@ -83,6 +83,8 @@ void event_free(struct event *event)
         free(event->compare);
         free(event->lens.cells);
         attune_ladder_done(&event->ladder.ladder);
+        free(event->why.products);
+        free(event->why.parts);
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);

@@ -31,6 +31,7 @@
     KIND(write, "writing", false)                                                                  \
     KIND(fork, "generating", false)                                                                \
     KIND(compare, "comparing", true)                                                               \
+    KIND(why, "explaining", true)                                                                  \
     KIND(lens, "looking", true)                                                                    \
     KIND(journal, "journal", false)                                                                \
     KIND(undo, "undo", false)                                                                      \
@@ -58,6 +59,7 @@ struct job { /* fields that a kind does not need stay zero */
                                            pool, `n` of it */
     struct attention_request attention; /* heads: its kind, and `step` the first of them */
     struct attention_file file;         /* write */
+    struct why_ask why;
     int64_t run;                        /* replay, restore, remove */
     char *ablation;                     /* evaluate, step: what is ablated, or NULL */
     bool verify;                        /* pick: broken lines are left out */
@@ -100,6 +102,7 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(answer)                                                                                   \
     KIND(compared)                                                                                 \
     KIND(picked)                                                                                   \
+    KIND(why)                                                                                      \
     KIND(lens)                                                                                     \
     KIND(draft)                                                                                    \
     KIND(ladder)
@@ -131,6 +134,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct score_view score;
     struct lens_view lens;
     struct ladder_view ladder;
+    struct why_view why;
     struct task_answer answer;
     size_t place; /* evaluated, logits: the position they are of */
     struct attune_step step;
@@ -216,6 +220,8 @@ void job_score(struct worker *w, struct job *job);  /* job_walk.c */
 
 void job_lens(struct worker *w, struct job *job);   /* job_deep.c */
 void job_ladder(struct worker *w, struct job *job); /* job_ladder.c */
+void job_why(struct worker *w, struct job *job);       /* job_why.c */
+void job_lens(struct worker *w, struct job *job);      /* job_deep.c */
 /* The context that keeps hidden states, holding what the job reads; borrowed. */
 int job_deep(struct attune_context **out, struct worker *w, const struct job *job,
              struct attune_error *err);
