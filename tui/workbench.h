@@ -353,8 +353,8 @@ int bench_heads(const struct workbench *b);
 bool bench_has_kind(const struct workbench *b, enum attune_stack kind);
 /* The walk of the token at `position` of those in front of the shown distribution. */
 void bench_request_walk(struct workbench *b, size_t position);
-/* What each layer would say at these positions, counted from the first of the side with the head. */
 void bench_request_why(struct workbench *b, const struct why_ask *ask);
+/* What each layer would say at these positions, counted from the first of the side with the head. */
 void bench_request_lens(struct workbench *b, size_t first, size_t n);
 void bench_request_ladder(struct workbench *b, size_t most);
 /* Scores of the prompt's tokens; work that waits behind it ends it early, with those that are done.
