@@ -352,4 +352,9 @@ bench: $(bench_programs)
 fuzz: %D%/engine/model_damage_test$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) ATTUNE_FUZZ=all ./$< $(FUZZ)
 .PHONY: fuzz
+
+# A program that records, killed 200 times; make check does a dozen.
+crash: %D%/prompts/record_test$(EXEEXT) %D%/prompts/store_two_test$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) ATTUNE_KILLS=200 ./%D%/prompts/record_test && ./%D%/prompts/store_two_test
+.PHONY: crash
 EXTRA_DIST += %D%/README.md

@@ -117,11 +117,54 @@ static inline struct attune_store *made_store(const char *path, enum attune_stor
     return store;
 }
 
+/* A fork of `run` behind `kept` of its steps, which were drawn from `seed`. */
+static inline int64_t made_fork(struct attune_store *store, int64_t run, uint64_t seed, size_t kept,
+                                attune_token put_in)
+{
+    struct attune_run_record origin, record;
+    struct attune_error err;
+    attune_token ids[64];
+    char text[512];
+    size_t n, len;
+
+    assert_int_equal(attune_store_load_run(store, run, &origin, &err), 0);
+    record = made_record("s", "x");
+    n = origin.n_prompt;
+    len = origin.prompt_text_len;
+    memcpy(ids, origin.prompt_ids, n * sizeof *ids);
+    memcpy(text, origin.prompt_text, len);
+    for (uint64_t i = 0; i < kept; i++) {
+        struct attune_step step = made_step(seed, i);
+
+        ids[n++] = step.id;
+        memcpy(text + len, step.bytes, step.n_bytes);
+        len += step.n_bytes;
+    }
+    ids[n++] = put_in;
+    text[len++] = '!';
+    record.prompt_ids = ids;
+    record.n_prompt = n;
+    record.prompt_text = text;
+    record.prompt_text_len = len;
+    record.fork_of = run;
+    record.fork_steps = kept;
+    if (attune_store_begin_run(store, &record, &err)) {
+        fail_msg("%s", err.text);
+    }
+    free(record.created);
+    for (uint64_t i = 0; i < 4; i++) {
+        struct attune_step step = made_step(50 + (uint64_t)put_in, i);
+
+        assert_int_equal(attune_store_add_step(store, record.id, &step, &err), 0);
+    }
+    attune_run_record_done(&origin);
+    return record.id;
+}
+
 static inline void remove_store(const char *path)
 {
-    static const char *const suffixes[] = {"",         "-wal",       "-shm",
-                                           "-journal", ".backup-v1", ".backup-v1-2", ".backup-v2",
-                                           ".backup-v3"};
+    static const char *const suffixes[] = {
+        "", "-wal", "-shm", "-journal", ".backup-v1", ".backup-v1-2", ".backup-v2", ".backup-v3"};
     char name[256];
 
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {

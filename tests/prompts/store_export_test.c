@@ -238,6 +238,66 @@ static void refused(struct attune_store *store, const char *json, size_t len)
     attune_session_rows_free(rows, n);
 }
 
+/* The addresses of all nodes that runs of a session end in, by run. */
+static char *addresses(struct attune_store *store, const char *session)
+{
+    char *json, *at, *out = calloc(1, 1 << 14);
+    struct attune_error err;
+    size_t len;
+
+    assert_int_equal(attune_store_export(store, session, 0, &json, &len, &err), 0);
+    for (at = json; (at = strstr(at, "\"hash\":\"")); at++) {
+        strncat(out, at + 8, 32);
+    }
+    free(json);
+    return out;
+}
+
+/* Forests of forks, drawn at random: what comes back has every node at its address. */
+static void a_tree_that_comes_back_is_the_same_tree(void **state)
+{
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct attune_store *store = made_store(path, ATTUNE_STORE_WRITE),
+                            *other = made_store(copy, ATTUNE_STORE_WRITE);
+        int64_t runs[12];
+        uint64_t drawn[12];
+        struct attune_error err;
+        char *json, *name, *before, *after;
+        size_t len;
+
+        for (size_t i = 0; i < 12; i++) {
+            size_t from = (size_t)(attune_rng_uniform(seed, 3 * i) * (double)i);
+
+            if (i < 2 || attune_rng_uniform(seed, 3 * i + 1) < 0.3) {
+                drawn[i] = seed + i % 3;
+                runs[i] = made_run(store, "s", "text", drawn[i], 4, ATTUNE_STOP_EOS, "out");
+            } else {
+                attune_token put_in = (attune_token)(i + 1);
+
+                drawn[i] = 50 + (uint64_t)put_in;
+                runs[i] = made_fork(store, runs[from], drawn[from],
+                                    (size_t)(attune_rng_uniform(seed, 3 * i + 2) * 4), put_in);
+            }
+        }
+        assert_int_equal(attune_store_export(store, "s", 0, &json, &len, &err), 0);
+        if (attune_store_import(other, json, len, &name, &err)) {
+            fail_msg("%s", err.text);
+        }
+        before = addresses(store, "s");
+        after = addresses(other, name);
+        assert_int_equal(strlen(before), 12 * 32);
+        assert_string_equal(before, after);
+        free(before);
+        free(after);
+        free(json);
+        free(name);
+        attune_store_close(other);
+        attune_store_close(store);
+        remove_store(path);
+        remove_store(copy);
+    }
+}
+
 /* A digit of a step's number is another one: the address of the last node says so. */
 static void what_was_changed_is_refused(void **state)
 {
@@ -288,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_document_taken_back_is_the_same_session, fresh, fresh),
         cmocka_unit_test_setup_teardown(one_run_alone, fresh, fresh),
+        cmocka_unit_test_setup_teardown(a_tree_that_comes_back_is_the_same_tree, fresh, fresh),
         cmocka_unit_test_setup_teardown(what_was_changed_is_refused, fresh, fresh),
         cmocka_unit_test_setup_teardown(what_is_cut_or_never_ends_is_refused, fresh, fresh),
         cmocka_unit_test_setup_teardown(hostile_documents_are_taken_whole_or_refused_whole, fresh,

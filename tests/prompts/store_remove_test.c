@@ -285,50 +285,6 @@ static void what_others_need_stays(void **state)
     attune_store_close(store);
 }
 
-/* A fork of `run` behind `kept` of its steps, which were drawn from `seed`. */
-static int64_t fork_run(struct attune_store *store, int64_t run, uint64_t seed, size_t kept,
-                        attune_token put_in)
-{
-    struct attune_run_record origin, record;
-    struct attune_error err;
-    attune_token ids[64];
-    char text[512];
-    size_t n, len;
-
-    assert_int_equal(attune_store_load_run(store, run, &origin, &err), 0);
-    record = made_record("s", "x");
-    n = origin.n_prompt;
-    len = origin.prompt_text_len;
-    memcpy(ids, origin.prompt_ids, n * sizeof *ids);
-    memcpy(text, origin.prompt_text, len);
-    for (uint64_t i = 0; i < kept; i++) {
-        struct attune_step step = made_step(seed, i);
-
-        ids[n++] = step.id;
-        memcpy(text + len, step.bytes, step.n_bytes);
-        len += step.n_bytes;
-    }
-    ids[n++] = put_in;
-    text[len++] = '!';
-    record.prompt_ids = ids;
-    record.n_prompt = n;
-    record.prompt_text = text;
-    record.prompt_text_len = len;
-    record.fork_of = run;
-    record.fork_steps = kept;
-    if (attune_store_begin_run(store, &record, &err)) {
-        fail_msg("%s", err.text);
-    }
-    free(record.created);
-    for (uint64_t i = 0; i < 4; i++) {
-        struct attune_step step = made_step(50 + (uint64_t)put_in, i);
-
-        assert_int_equal(attune_store_add_step(store, record.id, &step, &err), 0);
-    }
-    attune_run_record_done(&origin);
-    return record.id;
-}
-
 static void a_branch_goes_with_all_that_goes_on_from_it(void **state)
 {
     struct attune_store *store = made_store(path, ATTUNE_STORE_WRITE);
@@ -336,12 +292,12 @@ static void a_branch_goes_with_all_that_goes_on_from_it(void **state)
     struct attune_error err;
     int64_t root = made_run(store, "s", "text", 1, 8, ATTUNE_STOP_EOS, "out"),
             other = made_run(store, "s", "text", 2, 8, ATTUNE_STOP_EOS, "out"),
-            twig = fork_run(store, root, 1, 3, 7), leaf, beside, kept;
+            twig = made_fork(store, root, 1, 3, 7), leaf, beside, kept;
     size_t n;
 
-    leaf = fork_run(store, twig, 57, 2, 8);
-    beside = fork_run(store, root, 1, 5, 9);
-    kept = fork_run(store, other, 2, 3, 10);
+    leaf = made_fork(store, twig, 57, 2, 8);
+    beside = made_fork(store, root, 1, 5, 9);
+    kept = made_fork(store, other, 2, 3, 10);
     assert_int_equal(attune_store_remove_branch(store, twig, &n, &err), 0);
     assert_int_equal(n, 2);
     assert_int_equal(attune_store_list(store, &(struct attune_run_query){0}, &left, &n, &err), 0);
