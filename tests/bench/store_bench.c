@@ -1,11 +1,12 @@
-/* The store at size: store_bench [RUNS [STEPS [keep]]] builds a database of so many runs (1,000 of 20
- * steps without arguments) whose words are spread as those of a language are, and says what
+/* The store at size: store_bench [RUNS [STEPS [keep]]] builds a database of so many runs (1,000 of
+ * 20 steps without arguments) whose words are spread as those of a language are, and says what
  * opening, listing, searching and saving cost there. Times are medians of rounds. */
 #include <config.h>
 
 #include "bench.h"
 
 #include <attune/rng.h>
+#include <attune/upkeep.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -130,15 +131,20 @@ static void put_run(struct attune_store *store, uint64_t number, size_t n_steps)
     free(output);
 }
 
+/* What an interrupted build left is gone on from. */
 static void build(size_t n_runs, size_t n_steps)
 {
+    struct attune_store_stats stats;
     struct attune_store *store;
     struct attune_error err = {0};
 
     if (attune_store_open(&store, path, ATTUNE_STORE_WRITE, &err)) {
         end(&err);
     }
-    for (size_t i = 0; i < n_runs; i += 500) {
+    if (attune_store_stats(&stats, store, &err)) {
+        end(&err);
+    }
+    for (size_t i = (size_t)stats.runs / 500 * 500; i < n_runs; i += 500) {
         if (store_begin(store, &err)) {
             end(&err);
         }
@@ -364,10 +370,10 @@ int main(int argc, char **argv)
     struct stat st;
     double before = bench_wall();
 
-    if (argc < 4 || access(path, F_OK) != 0) { /* a third word keeps the file, or uses it again */
+    if (argc < 4) { /* a third word keeps the file, or uses it again */
         unlink(path);
-        build(n_runs, n_steps);
     }
+    build(n_runs, n_steps);
     stat(path, &st);
     printf("%zu runs of %zu steps: %.0f MB, %.0f bytes a step with everything, built in %.0f s\n",
            n_runs, n_steps, (double)st.st_size / 1e6,
