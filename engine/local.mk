@@ -82,6 +82,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/digest.c \
 	%D%/dist.c \
 	%D%/dist.h \
+	%D%/draws.c \
 	%D%/error.c \
 	%D%/family.c \
 	%D%/family.h \

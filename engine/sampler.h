@@ -90,4 +90,8 @@ void sampler_cut(struct sampler_work *work, size_t n);
 /* Keeps the candidates whose key lies in low..high. key may be work->logit. */
 void sampler_keep(struct sampler_work *work, const float *key /* [n] */, float low, float high);
 
+/* trace.c: of rising numbers u [n] those that hit each kept token are added to count [n_kept]: the
+ * same tokens that attune_trace_draw gives, in one walk. */
+void trace_count(uint32_t *count, const struct attune_trace *trace, const double *u, size_t n);
+
 #endif

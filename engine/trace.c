@@ -230,3 +230,19 @@ void attune_trace_draw(struct attune_draw *out, const struct attune_trace *trace
         }
     }
 }
+
+void trace_count(uint32_t *count, const struct attune_trace *trace, const double *u, size_t n)
+{
+    const struct attune_scratch *s = trace->scratch;
+    double sum = 0;
+    size_t last = 0, at = 0;
+
+    for (size_t i = 0; i < trace->n_kept && at < n; i++) {
+        sum += s->work.weight[i];
+        last = s->work.weight[i] > 0 ? i : last;
+        for (; at < n && u[at] < sum / s->total; at++) {
+            count[i]++;
+        }
+    }
+    count[last] += (uint32_t)(n - at); /* past the sum, by rounding */
+}

@@ -9,6 +9,7 @@
 #include <attune/shift.h>
 #include <attune/tensors.h>
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct probs {
     size_t n_history;
     struct attune_constraint *constraint; /* of the chain, or NULL */
     struct attune_trace trace, warm;      /* warm: temperature alone */
+    struct attune_draws draws;            /* of --draws; n 0: none */
     attune_token *order;                  /* [n] by falling p_raw */
     size_t top;
     size_t *found, n_found; /* [n_found] ranks of what was looked for */
@@ -230,6 +232,26 @@ static const char *remover(const struct probs *p, attune_token id)
                                      : p->trace.stage[by - 1].stage;
 }
 
+static uint32_t drawn(const struct probs *p, attune_token id)
+{
+    for (size_t i = 0; i < p->draws.n_kept; i++) {
+        if (p->trace.kept[i] == id) {
+            return p->draws.count[i];
+        }
+    }
+    return 0;
+}
+
+static json_t *draws_json(const struct probs *p)
+{
+    json_t *out = json_pack("{s:I,s:I}", "n", (json_int_t)p->draws.n, "freedom",
+                            (json_int_t)p->draws.freedom);
+
+    json_object_set_new(out, "chi_square", cli_json_real(p->draws.chi_square));
+    json_object_set_new(out, "p_value", cli_json_real(p->draws.p_value));
+    return out;
+}
+
 static json_t *candidate_json(const struct probs *p, size_t rank)
 {
     attune_token id = p->order[rank];
@@ -248,6 +270,9 @@ static json_t *candidate_json(const struct probs *p, size_t rank)
     json_object_set_new(c, "p_temperature", cli_json_real(p->warm.p[id]));
     json_object_set_new(c, "p", cli_json_real(p->trace.p[id]));
     json_object_set_new(c, "kept", json_boolean(!by));
+    if (p->draws.n > 0) {
+        json_object_set_new(c, "drawn", json_integer(drawn(p, id)));
+    }
     json_object_set_new(c, "removed_by", by ? json_string(by) : json_null());
     return c;
 }
@@ -357,6 +382,9 @@ static json_t *to_json(const struct probs *p)
     json_object_set_new(out, "kept_entropy_bits", cli_json_real(p->trace.entropy_bits));
     json_object_set_new(out, "rescued", json_boolean(p->trace.rescued));
     json_object_set_new(out, "stages", stages_json(p));
+    if (p->draws.n > 0) {
+        json_object_set_new(out, "draws", draws_json(p));
+    }
     if (p->before) {
         json_object_set_new(
             out, "ablation",
@@ -453,6 +481,30 @@ static void print_shift(FILE *out, const struct probs *p)
     }
 }
 
+/* How often each kept one of the listed was drawn, beside how often p has it. */
+static void print_draws(FILE *out, const struct probs *p)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < p->draws.n_kept && i < p->top; i++) {
+        most = p->draws.count[i] > most ? p->draws.count[i] : most;
+    }
+    fprintf(out, "%zu draws: chi-square %.2f with %zu degrees of freedom, p-value %.4f\n",
+            p->draws.n, p->draws.chi_square, p->draws.freedom, p->draws.p_value);
+    for (size_t i = 0; i < p->draws.n_kept && i < p->top; i++) {
+        attune_token id = p->trace.kept[i];
+        double expected = (double)p->draws.n * (double)p->trace.p[id];
+        char token[4 * TOKEN_WIDTH + 16], bars[2][3 * BAR_WIDTH + 1];
+        double scale = fmax(most, (double)p->draws.n * (double)p->trace.p[p->trace.kept[0]]);
+
+        cli_show_token(token, sizeof token, p->tk, id, TOKEN_WIDTH);
+        cli_show_bar(bars[0], expected / scale, BAR_WIDTH);
+        cli_show_bar(bars[1], p->draws.count[i] / scale, BAR_WIDTH);
+        fprintf(out, "%7ld  %s expected %10.1f %s drawn %8lu %s\n", (long)id, token, expected,
+                bars[0], (unsigned long)p->draws.count[i], bars[1]);
+    }
+}
+
 static int write_p(const struct probs *p, const char *path, struct attune_error *err)
 {
     struct attune_tensor t = {.name = "p",
@@ -470,8 +522,15 @@ static int run(struct cli *cli)
     struct probs p = {0};
     struct attune_error err = {0};
     const char *path = cli_value(cli, "output");
-    long top = DEFAULT_TOP;
+    long top = DEFAULT_TOP, draws = 0, seed = 0;
     int exit_status = cli_long(cli, "top", 0, INT32_MAX, &top), status;
+
+    if (exit_status == CLI_OK) {
+        exit_status = cli_long(cli, "draws", 1, 100000000, &draws);
+    }
+    if (exit_status == CLI_OK) {
+        exit_status = cli_long(cli, "seed", 0, LONG_MAX, &seed);
+    }
 
     if (exit_status == CLI_OK && !cli_has(cli, "logits") &&
         (cli_has(cli, "tensor") || cli_has(cli, "history"))) {
@@ -498,6 +557,9 @@ static int run(struct cli *cli)
     if (status == ATTUNE_OK) {
         status = find_tokens(cli, &p, &err);
     }
+    if (status == ATTUNE_OK && draws > 0) {
+        status = attune_draws_make(&p.draws, &p.trace, (uint64_t)seed, (size_t)draws, &err);
+    }
     if (status == ATTUNE_OK && path) {
         status = write_p(&p, path, &err);
     }
@@ -511,12 +573,16 @@ static int run(struct cli *cli)
         print_table(cli->out, &p);
         print_found(cli->out, &p);
         print_stages(cli->out, &p);
+        if (p.draws.n > 0) {
+            print_draws(cli->out, &p);
+        }
         cli_spread_print(cli->out, &spread);
         print_shift(cli->out, &p);
     }
     attune_trace_done(&p.trace);
     attune_trace_done(&p.warm);
     attune_constraint_free(p.constraint);
+    attune_draws_done(&p.draws);
     attune_chain_free(p.chain);
     attune_tokenizer_close(p.own_tk);
     cli_context_done(&p.source);
@@ -534,6 +600,8 @@ static const struct cli_option options[] = {
     {"logits", 0, "FILE", "logits from a safetensors file in place of a model"},
     {"tensor", 0, "NAME", "which of its tensors; of several rows the last counts"},
     {"history", 0, "1,2,3", "the ids so far, for the penalties"},
+    {"draws", 0, "N", "draw so many times: counts beside p, and their chi-square test"},
+    {"seed", 0, "N", "of the draws (0)"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -112,4 +112,17 @@ struct attune_draw {
 };
 void attune_trace_draw(struct attune_draw *out, const struct attune_trace *trace, double u);
 
+/* A preview: what a run with this seed would draw at its steps 0 .. n-1 if the distribution were this one at
+ * every step, and Pearson's test of the counts against p. */
+struct attune_draws {
+    size_t n, n_kept;
+    uint32_t *count;   /* [n_kept] in the order of trace->kept */
+    double chi_square; /* over cells that expect at least 5 draws, rare tokens together */
+    size_t freedom;    /* degrees of freedom; 0: one cell, nothing to test */
+    double p_value;    /* chance of counts at least as far off; near 0: not this distribution */
+};
+int attune_draws_make(struct attune_draws *out, const struct attune_trace *trace, uint64_t seed, size_t n,
+                      struct attune_error *err);
+void attune_draws_done(struct attune_draws *draws);
+
 #endif

@@ -496,6 +496,64 @@ static void draws_cover_the_unit_interval(void **state)
     finish(&trace, chain);
 }
 
+/* Draw by draw the same tokens; chance lets them pass; another distribution's counts do not. */
+static void previews_match_theory(void **state)
+{
+    enum { V = 500, MANY = 20000 };
+    float logits[V];
+    struct attune_trace trace;
+    struct attune_chain *chain;
+    size_t low = 0;
+
+    for (size_t i = 0; i < V; i++) {
+        logits[i] = (float)(3 * attune_rng_uniform(77, i) + (i % 50 == 0 ? 3 : 0));
+    }
+    chain = apply(&trace, "temperature=0.9 top_p=0.95", logits, V);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct attune_draws draws;
+        uint32_t count[V] = {0};
+        size_t total = 0;
+
+        assert_int_equal(attune_draws_make(&draws, &trace, seed, MANY, NULL), ATTUNE_OK);
+        assert_int_equal(draws.n_kept, trace.n_kept);
+        for (size_t i = 0; seed == 0 && i < MANY; i++) {
+            struct attune_draw draw;
+
+            attune_trace_draw(&draw, &trace, attune_rng_uniform(seed, i));
+            count[draw.id]++;
+        }
+        for (size_t i = 0; i < draws.n_kept; i++) {
+            assert_true(seed > 0 || count[trace.kept[i]] == draws.count[i]);
+            total += draws.count[i];
+        }
+        assert_int_equal(total, MANY);
+        assert_true(draws.freedom > 50 && draws.p_value > 1e-4);
+        low += draws.p_value < 0.1;
+        attune_draws_done(&draws);
+    }
+    assert_true(low < 12);                      /* one in ten is expected to */
+    for (size_t i = 0; i < trace.n_kept; i++) { /* draws come from weights, the test looks at p */
+        trace.p[trace.kept[i]] = 1 / (float)trace.n_kept;
+    }
+    {
+        struct attune_draws draws;
+
+        assert_int_equal(attune_draws_make(&draws, &trace, 1, MANY, NULL), ATTUNE_OK);
+        assert_true(draws.p_value < 1e-12);
+        attune_draws_done(&draws);
+    }
+    finish(&trace, chain);
+    chain = apply(&trace, "temperature=0", logits, V);
+    {
+        struct attune_draws draws;
+
+        assert_int_equal(attune_draws_make(&draws, &trace, 1, 100, NULL), ATTUNE_OK);
+        assert_true(draws.count[0] == 100 && draws.freedom == 0 && draws.p_value == 1);
+        attune_draws_done(&draws);
+    }
+    finish(&trace, chain);
+}
+
 static void the_same_row_gives_the_same_bits(void **state)
 {
     static float logits[MAX_V], first[MAX_V];
@@ -538,6 +596,7 @@ int main(void)
         cmocka_unit_test(biases_ban_force_and_shift),
         cmocka_unit_test(an_empty_chain_is_rescued),
         cmocka_unit_test(draws_cover_the_unit_interval),
+        cmocka_unit_test(previews_match_theory),
         cmocka_unit_test(the_same_row_gives_the_same_bits),
         cmocka_unit_test(a_vocabulary_of_nothing_is_refused),
     };

@@ -211,6 +211,26 @@ static void wrong_usage_is_said_in_a_line(void **state)
     }
 }
 
+static void draws_stand_beside_p(void **state)
+{
+    struct verb_result r;
+    const json_t *list, *draws;
+    double drawn = 0;
+
+    CALL(&r, "probs", "-m", "GOLDEN/gguf/llama-f32/model.gguf", "-p", "the cat", "--top-k", "5",
+         "--top", "5", "--draws", "1000", "--seed", "3", "--json");
+    assert_int_equal(r.status, CLI_OK);
+    list = verb_list(r.json, "candidates");
+    draws = json_object_get(r.json, "draws");
+    for (size_t i = 0; i < 5; i++) {
+        drawn += verb_number(json_array_get(list, i), "drawn");
+    }
+    assert_true(drawn == 1000 && verb_number(draws, "n") == 1000);
+    assert_true(verb_number(draws, "freedom") == 4);
+    assert_true(verb_number(draws, "p_value") > 1e-6 && verb_number(draws, "p_value") <= 1);
+    verb_done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(any_token_is_found_with_its_rank),
         cmocka_unit_test(penalties_see_the_history),
         cmocka_unit_test(wrong_usage_is_said_in_a_line),
+        cmocka_unit_test(draws_stand_beside_p),
     };
     return cmocka_run_group_tests_name("cmd_probs", tests, NULL, NULL);
 }
