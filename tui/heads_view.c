@@ -298,7 +298,7 @@ static void draw_caption(const struct heads_view *v, int head, enum attune_ablat
     }
     canvas_fill(c, r, ' ', s);
     if (ablated != ATTUNE_ABLATED_NOT) {
-        snprintf(text, sizeof text, "%s", ablated == ATTUNE_ABLATED_ZERO ? "ablated" : "at mean");
+        snprintf(text, sizeof text, "%s", ablated == ATTUNE_ABLATED_ZERO ? "silent" : "mean");
         s = selected ? s : style_of(c, ROLE_WARN);
     }
     view_clip(c, r, 0, 0, s, text);
