@@ -139,6 +139,13 @@ struct plot {
 };
 
 /* Cells without seams between them: no smoothing at their edges. */
+static uint32_t cell_rgb(const struct plot *p, float w, float row_most)
+{
+    return ramp_rgb(p->m->ramp, true, shades_at(&p->shades, w, row_most));
+}
+
+/* Neighbours of one colour are one rectangle: long maps are mostly pale, and files that draw shapes
+ * are as large as there are shapes. */
 static void draw_cells(cairo_t *cr, const struct plot *p)
 {
     cairo_set_antialias(cr, CAIRO_ANTIALIAS_NONE);
@@ -146,10 +153,17 @@ static void draw_cells(cairo_t *cr, const struct plot *p)
         const float *row = p->cells + (size_t)y * (size_t)p->cols;
         float most = shades_row_most(row, p->cols, p->m->k0 == 0);
 
-        for (int x = 0; x < p->cols; x++) {
+        for (int x = 0, n; x < p->cols; x += n) {
+            uint32_t rgb = isnan(row[x]) ? 0 : cell_rgb(p, row[x], most);
+
+            n = 1;
+            while (x + n < p->cols && !isnan(row[x]) && !isnan(row[x + n]) &&
+                   cell_rgb(p, row[x + n], most) == rgb) {
+                n++;
+            }
             if (!isnan(row[x])) {
-                set_rgb(cr, ramp_rgb(p->m->ramp, true, shades_at(&p->shades, row[x], most)));
-                cairo_rectangle(cr, p->x + x * p->cell, p->y + y * p->cell, p->cell, p->cell);
+                set_rgb(cr, rgb);
+                cairo_rectangle(cr, p->x + x * p->cell, p->y + y * p->cell, n * p->cell, p->cell);
                 cairo_fill(cr);
             }
         }
