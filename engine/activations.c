@@ -37,7 +37,7 @@ enum attune_activations attune_engine_activations(const char *engine)
 {
     size_t n = strlen(engine), tail = sizeof said - 1;
 
-    return n >= tail && strcmp(engine + n - tail, said) == 0 ? ATTUNE_ACTIVATIONS_Q8
+    return n >= tail && strcmp(engine + n - tail, said) == 0 ? ATTUNE_ACTIVATIONS_AUTO
                                                              : ATTUNE_ACTIVATIONS_F32;
 }
 

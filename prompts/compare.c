@@ -343,7 +343,8 @@ static bool fits(const struct attune_diff_side *side, const struct attune_model 
 static int open_context(struct exact *x, const struct attune_model *model, int n_threads,
                         struct attune_error *err)
 {
-    struct attune_context_options options = {.n_threads = n_threads, .no_queries = true};
+    struct attune_context_options options = {
+        .n_threads = n_threads, .no_queries = true, .activations = ATTUNE_ACTIVATIONS_F32};
     size_t room = 0;
 
     for (size_t k = 0; k < x->compare->n; k++) {
@@ -351,6 +352,9 @@ static int open_context(struct exact *x, const struct attune_model *model, int n
         size_t n = side->record.n_prompt + side->record.n_decoder + side->n + 1;
 
         room = fits(side, model) && n > room ? n : room;
+        if (attune_engine_activations(side->record.engine) == ATTUNE_ACTIVATIONS_AUTO) {
+            options.activations = ATTUNE_ACTIVATIONS_AUTO; /* one way for all sides */
+        }
     }
     options.n_context = (int)room;
     if (attune_model_info(model)->n_context > 0 &&

@@ -145,12 +145,10 @@ static int prepare(struct replay *replay, const struct attune_model *model, int 
     struct attune_context_options options = {.n_context = (int)(r->n_prompt + replay->n + 1),
                                              .n_threads = n_threads,
                                              .no_queries = true,
-                                             .fast = r->fast};
+                                             .fast = r->fast,
+                                             .activations = attune_engine_activations(r->engine)};
     int status = attune_chain_parse(&replay->chain, r->chain, err);
 
-    if (attune_engine_activations(r->engine) == ATTUNE_ACTIVATIONS_F32) {
-        options.activations = ATTUNE_ACTIVATIONS_F32;
-    }
     if (r->n_decoder && r->n_decoder + replay->n + 1 > (size_t)options.n_context) {
         options.n_context = (int)(r->n_decoder + replay->n + 1);
     }

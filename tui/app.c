@@ -501,7 +501,8 @@ static int open_bench(struct app *app, const struct app_options *options,
                       struct attune_error *error)
 {
     struct bench_options bench = {options->model, options->db, options->threads, options->context,
-                                  conf_get(&app->conf, OPTION_chain)};
+                                  conf_get(&app->conf, OPTION_chain),
+                                  options->activations};
     sigset_t all, before;
     int status;
 

@@ -34,6 +34,7 @@ struct app_options {
     const char *db, *log;
     const char *example; /* what the composer begins with, or NULL */
     int threads, context;
+    enum attune_activations activations;
     int colour; /* enum colour_tier or -1 */
     bool ascii;
 };

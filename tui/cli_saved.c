@@ -46,7 +46,8 @@ static int fill(struct cli_context *out, const struct attune_run_record *r,
 static int read_again(struct cli *cli, struct cli_context *out, const struct attune_run_record *r,
                       struct attune_error *err)
 {
-    struct attune_context_options options = {.fast = r->fast};
+    struct attune_context_options options = {.fast = r->fast,
+                                             .activations = attune_engine_activations(r->engine)};
     struct attune_chain *chain = NULL;
     long threads = 0;
     size_t most = out->prompt.n > out->n_decoder ? out->prompt.n : out->n_decoder;

@@ -55,6 +55,7 @@ static void do_load(struct worker *w, struct job *job)
         .n_context = w->settings.n_context,
         .n_threads = w->settings.n_threads,
         .progress = &w->progress,
+        .activations = w->settings.activations,
     };
     struct event *event = event_new(EVENT_loaded);
     int status =

@@ -27,6 +27,7 @@ static int make(struct worker *w, size_t wanted, struct attune_error *err)
     const struct attune_context_options options = {.n_context =
                                                        (int)(n < INT32_MAX ? n : INT32_MAX),
                                                    .n_threads = w->settings.n_threads,
+                                                   .activations = w->settings.activations,
                                                    .keep_hidden = true};
 
     attune_context_free(w->deep);

@@ -295,6 +295,7 @@ struct bench_options {
     const char *db_path;    /* NULL: nothing is recorded */
     int n_threads, n_context;
     const char *chain; /* of the configuration, as text; NULL or "": none */
+    enum attune_activations activations;
 };
 int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err);
 void bench_close(struct workbench *b);

@@ -165,6 +165,7 @@ struct worker {
     struct bench_settings {
         char *db_path;
         int n_threads, n_context;
+        enum attune_activations activations;
         bool unpaced; /* tests: a replay does not wait between steps */
     } settings;
     struct attune_model *model; /* borrowed from the workbench once it was sent there */

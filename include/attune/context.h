@@ -82,7 +82,8 @@ enum attune_activations attune_context_activations(const struct attune_context *
 /* What computes here, as it is kept with a run: the engine's fingerprint, and its activations where
  * they are rounded. Borrowed. */
 const char *attune_context_engine(const struct attune_context *ctx);
-/* F32 or Q8: what such a line says. */
+/* What to ask of a context so that it computes as such a line says: F32, or AUTO where they were
+ * rounded. */
 enum attune_activations attune_engine_activations(const char *engine);
 
 /* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model; for the hidden

@@ -37,7 +37,7 @@ static bool is_quantised(const struct golden *g)
     bool rounded = attune_context_activations(ctx) == ATTUNE_ACTIVATIONS_Q8;
 
     assert_int_equal(attune_engine_activations(attune_context_engine(ctx)),
-                     rounded ? ATTUNE_ACTIVATIONS_Q8 : ATTUNE_ACTIVATIONS_F32);
+                     rounded ? ATTUNE_ACTIVATIONS_AUTO : ATTUNE_ACTIVATIONS_F32);
     attune_context_free(ctx);
     return rounded;
 }

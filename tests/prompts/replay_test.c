@@ -89,6 +89,35 @@ static void what_was_recorded_is_computed_again_bit_for_bit(void **state)
     is_identical(verified(run, live.model, 2), 24);
 }
 
+/* Rounded activations, which are the default of a quantised model, and floats: each is computed
+ * again as it was made, which the engine's line says. */
+static void activations_are_those_of_the_run(void **state)
+{
+    struct attune_context_options floats = {.n_threads = 1, .activations = ATTUNE_ACTIVATIONS_F32};
+    struct attune_run_options options = {.generate = {.max_tokens = 12, .seed = 5}};
+    struct live other;
+    struct attune_verdict verdict;
+    struct attune_error err;
+    int64_t rounded, exact;
+
+    live_init(&other, "llama-q8_0", "temperature=0.9 top_p=0.95", text);
+    rounded = live_run(&other, store, options, text, true);
+    assert_non_null(strstr(attune_context_engine(other.ctx), "activations q8"));
+    attune_context_free(other.ctx);
+    assert_int_equal(attune_context_new(&other.ctx, other.model, &floats, &err), 0);
+    assert_null(strstr(attune_context_engine(other.ctx), "activations"));
+    exact = live_run(&other, store, options, text, true);
+    is_identical(verified(rounded, other.model, 2), 12);
+    is_identical(verified(exact, other.model, 2), 12);
+    tell("UPDATE run SET engine = (SELECT engine FROM run AS floats WHERE floats.id = ?1) "
+         "WHERE id = ?1 - 1",
+         exact);
+    assert_int_equal(rounded, exact - 1);
+    verdict = verified(rounded, other.model, 1);
+    assert_true(verdict.first_difference == 0 && verdict.identical < 12);
+    live_done(&other);
+}
+
 static void a_run_that_was_killed_is_proved_as_far_as_it_came(void **state)
 {
     int64_t run = made(2, 9, true);
@@ -206,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_recorded_is_computed_again_bit_for_bit),
+        cmocka_unit_test(activations_are_those_of_the_run),
         cmocka_unit_test(a_run_that_was_killed_is_proved_as_far_as_it_came),
         cmocka_unit_test(a_fork_is_proved_from_where_it_began),
         cmocka_unit_test(one_changed_step_is_named_and_the_others_still_hold),
