@@ -111,6 +111,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/kernels_unpacked.inc \
 	%D%/lens.c \
 	%D%/labels.c \
+	%D%/lookahead.c \
 	%D%/late.c \
 	%D%/late.h \
 	%D%/machine.c \

@@ -20,6 +20,7 @@ noinst_HEADERS += \
 	%D%/attune/library.h \
 	%D%/attune/journal.h \
 	%D%/attune/llm.h \
+	%D%/attune/lookahead.h \
 	%D%/attune/mark.h \
 	%D%/attune/pin.h \
 	%D%/attune/mix.h \

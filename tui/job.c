@@ -569,6 +569,11 @@ static void do_why(struct worker *w, struct job *job)
     job_why(w, job);
 }
 
+static void do_tree(struct worker *w, struct job *job)
+{
+    job_tree(w, job);
+}
+
 static void do_lens(struct worker *w, struct job *job)
 {
     job_lens(w, job);

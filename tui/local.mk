@@ -21,6 +21,7 @@ tui_parts += \
 	%D%/panel_sessions.c \
 	%D%/panel_shift.c \
 	%D%/panel_tokens.c \
+	%D%/panel_tree.c \
 	%D%/panel_walk.c
 tui_parts += \
 	%D%/cmd_attention.c \
@@ -52,6 +53,7 @@ tui_parts += \
 	%D%/cmd_rm.c \
 	%D%/cmd_sessions.c \
 	%D%/cmd_shift.c \
+	%D%/cmd_tree.c \
 	%D%/cmd_show.c
 
 tui_parts += \
@@ -91,6 +93,7 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/edit.h \
 	%D%/job.c \
 	%D%/job_attention.c \
+	%D%/job_tree.c \
 	%D%/job_deep.c \
 	%D%/job_fork.c \
 	%D%/job_ladder.c \

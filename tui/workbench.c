@@ -74,6 +74,7 @@ void bench_close(struct workbench *b)
     free(b->why.parts);
     free(b->pin.p);
     attune_ladder_done(&b->ladder.ladder);
+    free(b->tree.nodes);
     free(b->answer.p);
     free(b->answer.gaps);
     attune_compare_done(b->compare);

@@ -136,6 +136,22 @@ struct task_answer { /* plain data */
     double norm[2], pooled_norm[2], pooled_cosine; /* compare: last layer's mean; pooled */
 };
 
+/* What could follow the shown distribution, several tokens deep. */
+struct tree_request {
+    int breadth, depth;
+    bool raw;         /* before the knobs */
+    size_t position;  /* bench_looked_at */
+    uint64_t applied; /* the chain's; 0 of the raw one */
+};
+struct tree_view { /* plain data */
+    uint64_t revision;
+    struct tree_request request;
+    struct attune_lookahead_node *nodes; /* [n] */
+    size_t n, evaluated;
+    bool ended;
+    char refusal[256];
+};
+
 /* A distribution that was pinned, and what the shown one is against it: [0] as the model has it, [1]
  * after the knobs. */
 struct bench_pin {
@@ -261,6 +277,7 @@ struct workbench {
     struct lens_view lens;
     struct ladder_view ladder;
     struct why_view why;
+    struct tree_view tree;
     struct task_answer answer;
 
     /* The run on screen, live or replayed. */
@@ -387,6 +404,8 @@ size_t bench_looked_at(const struct workbench *b); /* the position it led to */
  * behind it. */
 int bench_fork(struct workbench *b, attune_token id);
 
+/* workbench_look.c. */
+void bench_request_tree(struct workbench *b, const struct tree_request *request);
 /* workbench_pin.c. What is shown now stays, to hold what comes against it. */
 int bench_pin(struct workbench *b);
 void bench_unpin(struct workbench *b);

@@ -64,6 +64,7 @@ static void take_busy(struct workbench *b, struct event *event)
         [JOB_back] = BENCH_REPLAYING,   [JOB_prune] = BENCH_IDLE,
         [JOB_mark] = BENCH_IDLE,        [JOB_ladder] = BENCH_IDLE,
         [JOB_why] = BENCH_IDLE,
+        [JOB_tree] = BENCH_IDLE,
     };
 
     b->state = states[event->job];
@@ -269,6 +270,14 @@ static void take_ladder(struct workbench *b, struct event *event)
     b->ladder = event->ladder;
     b->ladder.revision = event->revision;
     memset(&event->ladder, 0, sizeof event->ladder);
+}
+
+static void take_tree(struct workbench *b, struct event *event)
+{
+    free(b->tree.nodes);
+    b->tree = event->tree;
+    b->tree.revision = event->revision;
+    memset(&event->tree, 0, sizeof event->tree);
 }
 
 static void take_answer(struct workbench *b, struct event *event)
@@ -496,6 +505,7 @@ void bench_take_event(struct workbench *b, struct event *event)
         [EVENT_compared] = take_compared,   [EVENT_picked] = take_picked,
         [EVENT_lens] = take_lens,           [EVENT_draft] = take_draft,
         [EVENT_ladder] = take_ladder,       [EVENT_why] = take_why,
+        [EVENT_tree] = take_tree,
     };
     _Static_assert(sizeof table / sizeof *table == EVENT_COUNT, "every kind of event");
 

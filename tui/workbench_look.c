@@ -75,6 +75,21 @@ void bench_look_by(struct workbench *b, long by)
     }
 }
 
+void bench_request_tree(struct workbench *b, const struct tree_request *request)
+{
+    struct attune_error err = {0};
+    struct job *job = bench_prepare(b, JOB_tree);
+
+    if (job && bench_give_input(b, job) &&
+        attune_chain_copy(&job->chain, b->chain, &err) == ATTUNE_OK) {
+        job->tree = *request;
+        job->place = b->shown_prompt;
+        worker_post(b->worker, job);
+    } else {
+        job_free(job);
+    }
+}
+
 /* ---- forks ---- */
 
 /* What is known of the token that is put in, from the distribution it is chosen from. */

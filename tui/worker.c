@@ -85,6 +85,7 @@ void event_free(struct event *event)
         attune_ladder_done(&event->ladder.ladder);
         free(event->why.products);
         free(event->why.parts);
+        free(event->tree.nodes);
         free(event->answer.p);
         free(event->answer.gaps);
         free(event->logits);
@@ -159,7 +160,8 @@ struct job *worker_steal(struct worker *w, enum job_kind kind)
  * anything else; what is said of a text is void when there is a new one. */
 static bool gives_way(enum job_kind running, enum job_kind posted)
 {
-    return running == JOB_heads || running == JOB_lens || running == JOB_ladder ||
+    return running == JOB_heads || running == JOB_lens || running == JOB_tree ||
+           running == JOB_ladder ||
            (posted == JOB_evaluate &&
             (running == JOB_evaluate || running == JOB_walk || running == JOB_score));
 }

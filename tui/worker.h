@@ -32,6 +32,7 @@
     KIND(fork, "generating", false)                                                                \
     KIND(compare, "comparing", true)                                                               \
     KIND(why, "explaining", true)                                                                  \
+    KIND(tree, "looking ahead", true)                                                              \
     KIND(lens, "looking", true)                                                                    \
     KIND(journal, "journal", false)                                                                \
     KIND(undo, "undo", false)                                                                      \
@@ -60,6 +61,7 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_request attention; /* heads: its kind, and `step` the first of them */
     struct attention_file file;         /* write */
     struct why_ask why;
+    struct tree_request tree;
     int64_t run;                        /* replay, restore, remove */
     char *ablation;                     /* evaluate, step: what is ablated, or NULL */
     bool verify;                        /* pick: broken lines are left out */
@@ -103,6 +105,7 @@ struct job { /* fields that a kind does not need stay zero */
     KIND(compared)                                                                                 \
     KIND(picked)                                                                                   \
     KIND(why)                                                                                      \
+    KIND(tree)                                                                                     \
     KIND(lens)                                                                                     \
     KIND(draft)                                                                                    \
     KIND(ladder)
@@ -135,6 +138,7 @@ struct event { /* what it points to belongs to the event until the UI thread tak
     struct lens_view lens;
     struct ladder_view ladder;
     struct why_view why;
+    struct tree_view tree;
     struct task_answer answer;
     size_t place; /* evaluated, logits: the position they are of */
     struct attune_step step;
@@ -226,7 +230,8 @@ void job_lens(struct worker *w, struct job *job);      /* job_deep.c */
 /* The context that keeps hidden states, holding what the job reads; borrowed. */
 int job_deep(struct attune_context **out, struct worker *w, const struct job *job,
              struct attune_error *err);
-void job_fork(struct worker *w, struct job *job); /* job_fork.c */
+void job_tree(struct worker *w, struct job *job);      /* job_tree.c */
+void job_fork(struct worker *w, struct job *job);      /* job_fork.c */
 /* All steps of a run that has started, told one by one; a status. */
 int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err);
 struct attune_store *job_store(struct worker *w,

@@ -23,6 +23,7 @@
 #include <attune/sampler.h>
 #include <attune/constraint.h>
 #include <attune/generate.h>
+#include <attune/lookahead.h>
 #include <attune/task.h>
 #include <attune/labels.h>
 #include <attune/beams.h>
