@@ -72,6 +72,7 @@ static void list_side(const struct attune_context *ctx, struct parts *parts, str
     }
     put(parts, &side->final, f, n, d, 1, 1);
     put(parts, &side->scales, f, n, 1, 1, 1);
+    put(parts, &side->middle, f, hidden ? layers : 1, hidden ? n : 1, d, 1);
     put(parts, &side->hidden, f, hidden ? layers + 1 : 1, hidden ? n : 1, d, 1);
     put(parts, &side->rotary, f, n, (size_t)r->rotary_dims, 1, 1);
     put(parts, &side->slopes, f, heads, 1, 1, 1);

@@ -34,6 +34,7 @@ struct side {
     float *final;    /* [N, d] after the last norm */
     float *scales;   /* [N] 1 / sigma of that norm; 1 without one */
     float *hidden;   /* [L + 1, N, d] if asked for */
+    float *middle;   /* [L, N, d] with it: what enters the MLP of each layer, before its norm */
     float *rotary;   /* [N, rotary_dims / 2, 2] cosine and sine */
     float *slopes;   /* [H] ALiBi; 0 without */
     float *relative; /* [H, 2N]: what key k adds for query q stands at N - 1 + k - q */

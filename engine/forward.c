@@ -224,6 +224,16 @@ static void pass(struct attune_context *ctx, const struct chunk *c, const struct
     block(ctx, c, ctx->h, ctx->x);
 }
 
+static void keep_middle(const struct attune_context *ctx, const struct chunk *c)
+{
+    size_t d = (size_t)ctx->recipe->d_model;
+
+    if (ctx->keep_hidden) {
+        memcpy(c->side->middle + ((size_t)c->layer * c->side->capacity + c->side->n) * d, ctx->x,
+               c->count * d * sizeof *ctx->x);
+    }
+}
+
 static void run_layer(struct attune_context *ctx, const struct chunk *c)
 {
     const struct layer *layer = layer_of(c);
@@ -232,6 +242,7 @@ static void run_layer(struct attune_context *ctx, const struct chunk *c)
         normalize(ctx, ctx->h, ctx->x, &layer->self.norm, c->count);
         normalize(ctx, ctx->h2, ctx->x, &layer->mlp_norm, c->count);
         attention_block(ctx, c, ctx->h, ctx->x);
+        keep_middle(ctx, c);
         mlp_block(ctx, c, ctx->h2, ctx->x);
         return;
     }
@@ -239,6 +250,7 @@ static void run_layer(struct attune_context *ctx, const struct chunk *c)
     if (matrix_there(&layer->cross.q)) {
         pass(ctx, c, &layer->cross.norm, cross_block);
     }
+    keep_middle(ctx, c);
     pass(ctx, c, &layer->mlp_norm, mlp_block);
 }
 

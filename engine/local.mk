@@ -112,6 +112,7 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/lens.c \
 	%D%/labels.c \
 	%D%/lookahead.c \
+	%D%/near.c \
 	%D%/late.c \
 	%D%/late.h \
 	%D%/machine.c \

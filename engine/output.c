@@ -224,16 +224,14 @@ int attune_context_hidden_count(const struct attune_context *ctx, enum attune_st
                                 : side->stack->n_layers + 1;
 }
 
-int attune_context_hidden(struct attune_context *ctx, enum attune_stack stack, int layer,
-                          size_t first, size_t n, float *out, struct attune_error *err)
+/* One of the kept states, of `count` there are. */
+static int fetch_kept(const struct attune_context *ctx, const struct side *side, const float *kept,
+                      int layer, int count, size_t first, size_t n, float *out,
+                      struct attune_error *err)
 {
-    const struct side *side;
     size_t d = (size_t)ctx->recipe->d_model;
-    int count = attune_context_hidden_count(ctx, stack), status = find_side(ctx, stack, &side, err);
+    int status;
 
-    if (status != ATTUNE_OK) {
-        return status;
-    }
     if (!ctx->keep_hidden) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0,
                                 "this context does not keep hidden states");
@@ -244,8 +242,29 @@ int attune_context_hidden(struct attune_context *ctx, enum attune_stack stack, i
     }
     status = check_range(side, first, n, err);
     if (status == ATTUNE_OK) {
-        memcpy(out, side->hidden + ((size_t)layer * side->capacity + first) * d,
-               n * d * sizeof *out);
+        memcpy(out, kept + ((size_t)layer * side->capacity + first) * d, n * d * sizeof *out);
     }
     return status;
+}
+
+int attune_context_middle(struct attune_context *ctx, enum attune_stack stack, int layer,
+                          size_t first, size_t n, float *out, struct attune_error *err)
+{
+    const struct side *side;
+    int status = find_side(ctx, stack, &side, err);
+
+    return status == ATTUNE_OK ? fetch_kept(ctx, side, side->middle, layer, side->stack->n_layers,
+                                            first, n, out, err)
+                               : status;
+}
+
+int attune_context_hidden(struct attune_context *ctx, enum attune_stack stack, int layer,
+                          size_t first, size_t n, float *out, struct attune_error *err)
+{
+    const struct side *side;
+    int count = attune_context_hidden_count(ctx, stack), status = find_side(ctx, stack, &side, err);
+
+    return status == ATTUNE_OK
+               ? fetch_kept(ctx, side, side->hidden, layer, count, first, n, out, err)
+               : status;
 }

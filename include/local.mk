@@ -23,6 +23,7 @@ noinst_HEADERS += \
 	%D%/attune/lookahead.h \
 	%D%/attune/mark.h \
 	%D%/attune/pin.h \
+	%D%/attune/near.h \
 	%D%/attune/mix.h \
 	%D%/attune/model.h \
 	%D%/attune/quantize.h \

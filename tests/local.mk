@@ -115,6 +115,7 @@ check_PROGRAMS += \
 
 check_PROGRAMS += %D%/tui/workbench_look_test %D%/engine/lens_test %D%/tui/cmd_lens_test
 check_PROGRAMS += %D%/tui/panel_lens_test
+check_PROGRAMS += %D%/engine/near_test
 check_PROGRAMS += %D%/engine/lookahead_test %D%/tui/cmd_tree_test
 check_PROGRAMS += %D%/tui/panel_shift_test %D%/tui/cmd_shift_test
 check_PROGRAMS += %D%/tui/cmd_ladder_test
@@ -176,6 +177,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_convert_test_SOURCES = %D%/engine/convert_test.c $(golden_sources) $(made_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
+%C%_engine_near_test_SOURCES = %D%/engine/near_test.c $(golden_sources)
 %C%_engine_lookahead_test_SOURCES = %D%/engine/lookahead_test.c $(golden_sources)
 %C%_tui_cmd_tree_test_SOURCES = %D%/tui/cmd_tree_test.c $(verb_sources)
 %C%_engine_lens_test_SOURCES = %D%/engine/lens_test.c $(golden_sources)

@@ -90,6 +90,36 @@ static int find_looks(struct walk_look *looks, const struct walk_stack *s, enum 
     return status;
 }
 
+/* What each layer would say at the followed token. A model without a head says nothing. */
+static int find_says(struct walk_stack *s, struct attune_context *ctx, struct attune_error *err)
+{
+    struct attune_error none;
+
+    s->n_says = attune_lens_count(attune_context_model(ctx), &none);
+    if (s->n_says == 0) {
+        return ATTUNE_OK;
+    }
+    s->says = calloc((size_t)s->n_says, sizeof *s->says);
+    return s->says ? attune_lens_grid(s->says, ctx, s->position, 1, NULL, NULL, err)
+                   : no_memory(err);
+}
+
+static int find_middle(struct walk_stack *s, enum attune_stack kind, struct attune_context *ctx,
+                       size_t d_model, struct attune_error *err)
+{
+    int status = ATTUNE_OK;
+
+    s->middle = calloc((size_t)s->n_layers * d_model + 1, sizeof *s->middle);
+    if (!s->middle) {
+        return no_memory(err);
+    }
+    for (int i = 0; i < s->n_layers && status == ATTUNE_OK; i++) {
+        status = attune_context_middle(ctx, kind, i, s->position, 1,
+                                       s->middle + (size_t)i * d_model, err);
+    }
+    return status;
+}
+
 static int fill_stack(struct walk_stack *s, enum attune_stack kind, struct attune_context *ctx,
                       const attune_token *ids, struct attune_error *err)
 {
@@ -116,6 +146,15 @@ static int fill_stack(struct walk_stack *s, enum attune_stack kind, struct attun
     }
     if (status == ATTUNE_OK) {
         status = find_near(s, kind, ctx, ids, (int)d_model, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = find_middle(s, kind, ctx, d_model, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = attune_near_tokens(s->kin, WALK_KIN, &s->n_kin, ctx, ids[s->position], err);
+    }
+    if (status == ATTUNE_OK && kind != ATTUNE_STACK_ENCODER) { /* an encoder alone is SELF */
+        status = find_says(s, ctx, err);
     }
     if (status == ATTUNE_OK) {
         status = find_looks(s->looks, s, kind, ctx, err);

@@ -156,6 +156,14 @@ void walk_draw_embedding(const struct walk_scene *s)
     canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM), "length %.3f",
                  length_of(v, s->bench->walk.d_model));
     x = canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
+                     "nearest in the vocabulary (cosine): ");
+    for (size_t i = 0; i < s->stack->n_kin && x + 16 < s->r.cols; i++) {
+        x += put_id(s, y, x, s->stack->kin[i].id, ROLE_TEXT);
+        x += canvas_print(s->canvas, s->r, y, x, style_of(s->canvas, ROLE_VALUE), " %.2f  ",
+                          (double)s->stack->kin[i].cosine);
+    }
+    y++;
+    x = canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
                      "nearest in this text (cosine): ");
     for (int i = 0; i < WALK_MOST && near->weight[i] > 0; i++) {
         x += put_token(s, s->r, y, x, s->first + near->key[i], ROLE_TEXT);
@@ -246,19 +254,70 @@ void walk_draw_memory(const struct walk_scene *s)
     draw_vector(s, 2, v);
 }
 
-void walk_draw_block(const struct walk_scene *s)
+/* How far two vectors are apart: the length of what was added. */
+static double moved(const float *from, const float *to, int n /* [n] both */)
 {
-    const float *before = hidden(s, s->layer), *after = hidden(s, s->layer + 1);
-    int n = s->bench->walk.d_model, y = 0;
+    double sum = 0;
+
+    for (int i = 0; i < n; i++) {
+        sum += ((double)to[i] - from[i]) * ((double)to[i] - from[i]);
+    }
+    return sqrt(sum);
+}
+
+static int draw_move(const struct walk_scene *s, int y, const float *before, const float *after,
+                     const char *by)
+{
+    struct style dim = style_of(s->canvas, ROLE_DIM);
+    int n = s->bench->walk.d_model;
 
     draw_numbers(s, y++, after);
     y += draw_vector(s, y, after);
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM), "length %.3f, it was %.3f",
-                 length_of(after, n), length_of(before, n));
-    canvas_print(s->canvas, s->r, y++, 0, style_of(s->canvas, ROLE_DIM),
-                 "cosine to what entered the layer: %.3f", cosine(before, after, n));
-    canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
-                 "cosine to the token's first vector: %.3f", cosine(hidden(s, 0), after, n));
+    canvas_print(s->canvas, s->r, y++, 0, dim, "%s moved it by %.3f: length %.3f, it was %.3f", by,
+                 moved(before, after, n), length_of(after, n), length_of(before, n));
+    canvas_print(s->canvas, s->r, y++, 0, dim,
+                 "cosine to what it was: %.3f; to the token's first "
+                 "vector: %.3f",
+                 cosine(before, after, n), cosine(hidden(s, 0), after, n));
+    return y;
+}
+
+static const float *middle(const struct walk_scene *s)
+{
+    return s->stack->middle + (size_t)s->layer * (size_t)s->bench->walk.d_model; /* [d_model] */
+}
+
+void walk_draw_residual(const struct walk_scene *s)
+{
+    draw_move(s, 0, hidden(s, s->layer), middle(s), "attention");
+}
+
+/* What the model would say if it ended here: where there is a head. */
+static void draw_says(const struct walk_scene *s, int y)
+{
+    const struct attune_lens_cell *cell;
+    char number[VIEW_NUMBER];
+    int x;
+
+    if (!s->stack->says || s->layer + 1 >= s->stack->n_says) {
+        return;
+    }
+    cell = &s->stack->says[s->layer + 1];
+    x = canvas_print(s->canvas, s->r, y, 0, style_of(s->canvas, ROLE_DIM),
+                     "if the model ended here: ");
+    for (int i = 0; i < 3 && cell->top[i].id >= 0 && x + 16 < s->r.cols; i++) {
+        x += put_id(s, y, x, cell->top[i].id, ROLE_TEXT);
+        x += canvas_print(s->canvas, s->r, y, x, style_of(s->canvas, ROLE_VALUE), " %s  ",
+                          view_p(number, cell->top[i].p));
+    }
+}
+
+void walk_draw_block(const struct walk_scene *s)
+{
+    bool last = s->layer + 2 >= s->stack->n_states; /* its state is kept behind the norm */
+
+    draw_says(s, draw_move(s, 0, middle(s), hidden(s, s->layer + 1),
+                           last ? "feed-forward and last norm" : "feed-forward"));
 }
 
 static void draw_candidates(const struct walk_scene *s, bool as_p)

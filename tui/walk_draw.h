@@ -16,7 +16,7 @@ struct walk_scene {
 
 typedef void walk_drawing(const struct walk_scene *s);
 walk_drawing walk_draw_text, walk_draw_tokens, walk_draw_embedding, walk_draw_position,
-    walk_draw_attention, walk_draw_cross, walk_draw_block, walk_draw_memory, walk_draw_logits,
+    walk_draw_attention, walk_draw_cross, walk_draw_block, walk_draw_residual, walk_draw_memory, walk_draw_logits,
     walk_draw_softmax, walk_draw_sampler, walk_draw_choice, walk_draw_numbers, walk_draw_words;
 
 #endif

@@ -18,29 +18,35 @@ struct step {
 };
 
 static const struct step front[] = {
-    {"text", "The prompt as it is sent: a row of bytes.", walk_draw_text, false},
+    {"text", "This is what the model is asked to read. A computer holds it as a row of bytes.",
+     walk_draw_text, false},
     {"tokens",
-     "The text is cut into pieces of a fixed vocabulary. From here on there are only their "
-     "numbers.",
+     "The text is cut into pieces, tokens, each of which has a number in a fixed list. The model "
+     "never sees letters: from here on there are only these numbers.",
      walk_draw_tokens, false},
     {"embedding",
-     "Every id stands for a learned vector. This is what enters the first layer for the token "
-     "under "
-     "the cursor; a cell is bright where the number is far from 0.",
+     "Every number stands for a row of learned values, a vector: words used alike have vectors "
+     "that "
+     "point alike. A cell is bright where a value is far from 0.",
      walk_draw_embedding, true},
     {"position",
      "The order of tokens matters: the model has to know at which place each one stands.",
      walk_draw_position, false},
 };
 
+#define RESIDUAL                                                                                   \
+    "What the tokens looked at carry is mixed in these shares and added to the vector. What was "  \
+    "there stays in the sum: this running sum is the residual stream."
 #define FEED_FORWARD                                                                               \
-    "What the heads brought is added to the vector; then matrices with a bend between them work "  \
-    "on it alone. The vector that leaves the layer:"
+    "Then a small network of its own works on this one vector: two matrices with a bend between "  \
+    "them. Its result is added, too. The vector that leaves the layer:"
 
 static const struct step of_decoder[] = {
     {"attention",
-     "Each head takes in from earlier tokens, in shares that add up to 1. The largest shares:",
+     "Now the token looks back. Each head picks earlier tokens to take something from, in shares "
+     "that add up to 1. The largest shares:",
      walk_draw_attention, true},
+    {"residual", RESIDUAL, walk_draw_residual, true},
     {"feed-forward", FEED_FORWARD, walk_draw_block, true},
 };
 
@@ -49,6 +55,7 @@ static const struct step of_encoder[] = {
      "Each head takes in from all tokens, those before and those behind, in shares that add up to "
      "1. The largest shares:",
      walk_draw_attention, true},
+    {"residual", RESIDUAL, walk_draw_residual, true},
     {"feed-forward", FEED_FORWARD, walk_draw_block, true},
 };
 
@@ -76,20 +83,28 @@ static const struct step of_second[] = {
      "Each head asks the encoder's vectors: which tokens of the text matter for the next word? The "
      "largest shares:",
      walk_draw_cross, true},
+    {"residual", RESIDUAL, walk_draw_residual, true},
     {"feed-forward", FEED_FORWARD, walk_draw_block, true},
 };
 
 static const struct step of_writing[] = {
     {"logits",
-     "The last token's vector is compared with every entry of the vocabulary: one score each.",
+     "After the last layer the vector is held against every entry of the vocabulary: one score, a "
+     "logit, for each token that could come next. The highest:",
      walk_draw_logits, false},
-    {"softmax", "Scores become probabilities: e to the score, divided by the sum over all.",
+    {"softmax",
+     "Scores become probabilities that add up to 1: e to the score, divided by the sum of that "
+     "over "
+     "all tokens.",
      walk_draw_softmax, false},
-    {"sampler", "The knobs take candidates away or reweight them, stage by stage.",
+    {"sampler",
+     "The knobs (temperature, top-k, top-p, ...) take candidates away or reweight them, stage by "
+     "stage. What is left is what can be drawn.",
      walk_draw_sampler, false},
     {"draw",
-     "One number u between 0 and 1, fixed by seed and step, picks the candidate whose share it "
-     "falls on.",
+     "The candidates lie side by side between 0 and 1, each as wide as it is likely. A random "
+     "number u, fixed by seed and step, falls on one of them. It is added to the text, and all "
+     "begins again.",
      walk_draw_choice, false},
 };
 

@@ -94,6 +94,8 @@ void walk_view_done(struct walk_view *walk)
         free(walk->stacks[i].hidden);
         free(walk->stacks[i].looks);
         free(walk->stacks[i].cross);
+        free(walk->stacks[i].middle);
+        free(walk->stacks[i].says);
     }
     memset(walk, 0, sizeof *walk);
 }

@@ -59,6 +59,7 @@ struct heads_view {        /* plain data */
 /* One token on its way through the model: what each block makes of it and where each head looks
  * from there. */
 #define WALK_MOST 3
+#define WALK_KIN  6
 struct walk_look {
     size_t key[WALK_MOST];   /* by falling weight */
     float weight[WALK_MOST]; /* 0: there is no such key */
@@ -71,6 +72,11 @@ struct walk_stack {  /* plain data */
     struct walk_look *looks; /* [n_layers, n_heads] at tokens of its own */
     struct walk_look *cross; /* [n_layers, n_heads] at the encoder's tokens, or NULL */
     struct walk_look near;   /* tokens of it whose first vectors point the same way most */
+    float *middle;           /* [n_layers, d_model] between attention and feed-forward */
+    struct attune_near kin[WALK_KIN]; /* [n_kin] of the vocabulary */
+    size_t n_kin;
+    struct attune_lens_cell *says; /* [n_says] what each layer would say; NULL: no head on it */
+    int n_says;
 };
 struct walk_view { /* plain data */
     uint64_t revision;

@@ -20,6 +20,7 @@
 #include <attune/dist.h>
 #include <attune/shift.h>
 #include <attune/lens.h>
+#include <attune/near.h>
 #include <attune/sampler.h>
 #include <attune/constraint.h>
 #include <attune/generate.h>

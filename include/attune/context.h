@@ -117,6 +117,11 @@ int attune_context_hidden_count(const struct attune_context *ctx, enum attune_st
 int attune_context_hidden(struct attune_context *ctx, enum attune_stack stack, int layer,
                           size_t first, size_t n, float *out, struct attune_error *err);
 
+/* The same inside a layer: what stands between its attention and its MLP, before the norm of the latter;
+ * layer i is block i. */
+int attune_context_middle(struct attune_context *ctx, enum attune_stack stack, int layer,
+                          size_t first, size_t n, float *out, struct attune_error *err);
+
 struct attune_context_stats {
     size_t reused, evaluated; /* tokens of the last sync or append */
     double eval_ms;           /* wall time of it */

@@ -1,8 +1,9 @@
-/* How fast the screen answers: the first frame, a knob tick, a key while the model writes. Times
- * are measured from outside, through a pseudo-terminal: from the byte sent to the cell that shows
- * it.
+/* How fast the screen answers: the first frame, a knob tick, a key while the model writes, and one
+ * at the end of a long prompt until its tokens are counted and the next distribution stands there.
+ * Times are measured from outside, through a pseudo-terminal: from the byte sent to the cell that
+ * shows it.
  *
- *   tests/bench/screen_bench ./attune MODEL
+ *   tests/bench/screen_bench ./attune MODEL [typing]
  */
 #include <config.h>
 
@@ -13,7 +14,15 @@
 
 #include "tests/screens/emulator.h"
 
-enum { ROWS = 40, COLS = 120, TICKS = 60, KEYS = 300, PATIENCE_MS = 60000 };
+enum {
+    ROWS = 40,
+    COLS = 120,
+    TICKS = 60,
+    KEYS = 300,
+    TYPED = 60,
+    WORDS = 960,
+    PATIENCE_MS = 60000
+};
 
 static double now_ms(void)
 {
@@ -138,16 +147,55 @@ static void measure_keys(struct emulator *e)
     press(e, "<ctrl-c>");
 }
 
+/* A prompt of about a thousand tokens, pasted; then one character after the other at its end. The
+ * frame is finished when nothing is left to compute for it. */
+static void measure_typing(struct emulator *e)
+{
+    static const char *const words[] = {"the", "cat", "sat", "on", "a", "mat", "and", "looked"};
+    static const char typed[] = "er than the other one and so it went on ";
+    double ms[TYPED], since = now_ms();
+    char *text = malloc(WORDS * 8 + 16);
+    size_t n = 0;
+
+    if (!text) {
+        return;
+    }
+    press(e, "<ctrl-x>screen typing prompt:50/tokens | dist<enter>");
+    press(e, "<ctrl-x>screen typing<enter>");
+    n += (size_t)sprintf(text, "\x1b[200~");
+    for (int i = 0; i < WORDS; i++) {
+        n += (size_t)sprintf(text + n, "%s%s", i ? " " : "", words[(i + i / 8) % 8]);
+    }
+    n += (size_t)sprintf(text + n, "\x1b[201~");
+    emulator_send(e, text, n);
+    emulator_sync(e, PATIENCE_MS);
+    printf("%-44s %.0f ms\n", "the whole prompt, read for the first time", now_ms() - since);
+    free(text);
+    for (int i = 0; i < TYPED; i++) {
+        const char key[2] = {typed[(size_t)i % (sizeof typed - 1)], '\0'};
+
+        since = now_ms();
+        emulator_send(e, key, 1);
+        emulator_sync(e, PATIENCE_MS);
+        ms[i] = now_ms() - since;
+    }
+    text = emulator_text(e);
+    printf("%-44s %.70s\n", "on the screen", text ? text : "");
+    free(text);
+    report("a key at the end of it to the distribution", ms, TYPED);
+}
+
 int main(int argc, char **argv)
 {
     double first[9];
     struct emulator *e = NULL;
     int n = sizeof first / sizeof *first;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s ./attune MODEL\n", argv[0]);
+    if (argc != 3 && !(argc == 4 && strcmp(argv[3], "typing") == 0)) {
+        fprintf(stderr, "usage: %s ./attune MODEL [typing]\n", argv[0]);
         return 2;
     }
+    n = argc == 4 ? 1 : n;
     for (int i = 0; i < n; i++) {
         if (e) {
             emulator_stop(e);
@@ -158,9 +206,15 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    report("start to the first frame", first, n);
-    measure_ticks(e);
-    measure_keys(e);
+    if (argc == 3) {
+        report("start to the first frame", first, n);
+        measure_ticks(e);
+        measure_keys(e);
+    } else {
+        emulator_settle(e, 300, PATIENCE_MS);
+        emulator_sync(e, PATIENCE_MS);
+        measure_typing(e);
+    }
     emulator_stop(e);
     return 0;
 }

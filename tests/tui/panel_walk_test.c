@@ -71,13 +71,15 @@ static void numbers_are_those_of_the_context(void **state)
     for (int layer = 0; layer <= b.walk.stacks[0].n_layers; layer++) {
         assert_int_equal(
             attune_context_hidden(ctx, ATTUNE_STACK_SELF, layer, at, 1, expected, NULL), ATTUNE_OK);
-        assert_memory_equal(expected, b.walk.stacks[0].hidden + layer * d, (size_t)d * sizeof *expected);
+        assert_memory_equal(expected, b.walk.stacks[0].hidden + layer * d,
+                            (size_t)d * sizeof *expected);
     }
     for (int i = 0; i < b.walk.stacks[0].n_layers * b.walk.stacks[0].n_heads; i++) {
         const struct walk_look *look = &b.walk.stacks[0].looks[i];
-        assert_int_equal(attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / b.walk.stacks[0].n_heads,
-                                                i % b.walk.stacks[0].n_heads, at, 1, 0, n, row, NULL),
-                         ATTUNE_OK);
+        assert_int_equal(
+            attune_attention_slice(ctx, ATTUNE_STACK_SELF, i / b.walk.stacks[0].n_heads,
+                                   i % b.walk.stacks[0].n_heads, at, 1, 0, n, row, NULL),
+            ATTUNE_OK);
         for (size_t k = 0; k < n; k++) {
             assert_true(row[k] <= look->weight[0]);
         }
@@ -94,8 +96,13 @@ static void numbers_are_those_of_the_context(void **state)
 
 static void every_step_is_one_key_and_has_its_numbers(void **state)
 {
-    static const char *const names[] = {
-        "text", "tokens", "embedding", "position", "layer 0, attention", "layer 0, feed-forward"};
+    static const char *const names[] = {"text",
+                                        "tokens",
+                                        "embedding",
+                                        "position",
+                                        "layer 0, attention",
+                                        "layer 0, residual",
+                                        "layer 0, feed-forward"};
     struct workbench b;
     struct panel panel;
     struct canvas c;
