@@ -15,7 +15,7 @@
 /* Loops over bytes that a compiler turns into vectors: compiled for several instruction sets,
  * chosen when the program starts. Integers are integers in all of them. */
 #if defined __x86_64__ && defined __GNUC__ && !defined __clang__ && defined __linux__ &&           \
-    !defined __SANITIZE_ADDRESS__
+    !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 #define QUANT_BYTES                                                                                \
     __attribute__((target_clones("arch=skylake-avx512", "avx2", "default"), optimize("O3")))
 #else
