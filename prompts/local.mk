@@ -7,6 +7,7 @@ prompts_parts = \
 
 noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
+	%D%/browse.c \
 	%D%/budget.c \
 	%D%/compare.c \
 	%D%/diff.c \

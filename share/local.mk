@@ -30,9 +30,21 @@ dist_prompt_shots_DATA = \
 
 prompt_examplesdir = $(pkgdatadir)/prompts/examples
 dist_prompt_examples_DATA = \
+	%D%/prompts/examples/answer-few-shot.json \
+	%D%/prompts/examples/answer-one-shot.json \
+	%D%/prompts/examples/answer-zero-shot.json \
 	%D%/prompts/examples/capitals.json \
+	%D%/prompts/examples/classify-few-shot.json \
+	%D%/prompts/examples/classify-one-shot.json \
+	%D%/prompts/examples/classify-zero-shot.json \
 	%D%/prompts/examples/code.json \
+	%D%/prompts/examples/continue-story-few-shot.json \
+	%D%/prompts/examples/continue-story-one-shot.json \
+	%D%/prompts/examples/continue-story-zero-shot.json \
 	%D%/prompts/examples/entities.json \
+	%D%/prompts/examples/extract-few-shot.json \
+	%D%/prompts/examples/extract-one-shot.json \
+	%D%/prompts/examples/extract-zero-shot.json \
 	%D%/prompts/examples/opposites.json \
 	%D%/prompts/examples/questions.json \
 	%D%/prompts/examples/sentiment-few-shot.json \
@@ -40,9 +52,18 @@ dist_prompt_examples_DATA = \
 	%D%/prompts/examples/sentiment-zero-shot.json \
 	%D%/prompts/examples/start.json \
 	%D%/prompts/examples/story.json \
+	%D%/prompts/examples/summarise-few-shot.json \
+	%D%/prompts/examples/summarise-one-shot.json \
+	%D%/prompts/examples/summarise-zero-shot.json \
 	%D%/prompts/examples/summary.json \
+	%D%/prompts/examples/translate-few-shot.json \
+	%D%/prompts/examples/translate-one-shot.json \
 	%D%/prompts/examples/translate-sentence.json \
-	%D%/prompts/examples/translate-words.json
+	%D%/prompts/examples/translate-words.json \
+	%D%/prompts/examples/translate-zero-shot.json \
+	%D%/prompts/examples/write-code-few-shot.json \
+	%D%/prompts/examples/write-code-one-shot.json \
+	%D%/prompts/examples/write-code-zero-shot.json
 
 # The configuration: installed to be read, compiled in to be used.
 dist_pkgdata_DATA = %D%/attune.conf

@@ -121,7 +121,9 @@ check_PROGRAMS += %D%/tui/panel_shift_test %D%/tui/cmd_shift_test
 check_PROGRAMS += %D%/tui/cmd_ladder_test
 
 check_PROGRAMS += \
+	%D%/prompts/browse_test \
 	%D%/prompts/pick_test \
+	%D%/tui/panel_library_test \
 	%D%/prompts/variable_test
 
 check_PROGRAMS += \
@@ -199,6 +201,7 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_heads_test_SOURCES = %D%/tui/panel_heads_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
 %C%_tui_panel_run_test_SOURCES = %D%/tui/panel_run_test.c $(panel_fixture)
+%C%_tui_panel_library_test_SOURCES = %D%/tui/panel_library_test.c $(panel_fixture)
 %C%_tui_panel_walk_test_SOURCES = %D%/tui/panel_walk_test.c $(panel_fixture)
 %C%_tui_panel_test_SOURCES = %D%/tui/panel_test.c $(panel_fixture)
 verb_sources = %D%/tui/verb.c %D%/tui/verb.h
@@ -302,6 +305,7 @@ TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
 dist_check_SCRIPTS += %D%/cli/ablate.sh
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
 dist_check_SCRIPTS += %D%/cli/translate.sh
+dist_check_SCRIPTS += %D%/cli/library.sh
 dist_check_SCRIPTS += %D%/docs.sh %D%/layers.sh %D%/headers.sh
 
 AM_TESTS_ENVIRONMENT = \

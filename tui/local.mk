@@ -16,6 +16,7 @@ tui_parts += \
 	%D%/panel_knobs.c \
 	%D%/panel_ladder.c \
 	%D%/panel_lens.c \
+	%D%/panel_library.c \
 	%D%/panel_output.c \
 	%D%/panel_prompt.c \
 	%D%/panel_sessions.c \
@@ -49,6 +50,7 @@ tui_parts += \
 	%D%/cmd_diff.c \
 	%D%/cmd_export.c \
 	%D%/cmd_import.c \
+	%D%/cmd_library.c \
 	%D%/cmd_replay.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_sessions.c \
