@@ -31,6 +31,7 @@ noinst_HEADERS += \
 	%D%/attune/progress.h \
 	%D%/attune/pool.h \
 	%D%/attune/prompt.h \
+	%D%/attune/version.h \
 	%D%/attune/rng.h \
 	%D%/attune/run.h \
 	%D%/attune/sampler.h \

@@ -285,6 +285,26 @@ static int make_folder(const char *path, struct attune_error *err)
     return status;
 }
 
+int attune_library_user_folder(char **out, const char *kind, struct attune_error *err)
+{
+    char *base = user_folder("XDG_DATA_HOME", ".local/share");
+    int status = ATTUNE_OK;
+
+    *out = NULL;
+    if (!base) {
+        return attune_error_set(err, ATTUNE_NOT_FOUND, 0,
+                                "no folder of yours: set HOME or XDG_DATA_HOME");
+    }
+    *out = join(base, "/", kind, "");
+    status = *out ? make_folder(*out, err) : out_of_memory(err);
+    if (status != ATTUNE_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    free(base);
+    return status;
+}
+
 int attune_library_db_path(char **out, struct attune_error *err)
 {
     const char *env = getenv("ATTUNE_DB");

@@ -54,9 +54,11 @@ libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/store_write.c \
 	%D%/template.c \
 	%D%/text.c \
+	%D%/text_diff.c \
 	%D%/text.h \
 	%D%/variable.c \
-	%D%/variable.h
+	%D%/variable.h \
+	%D%/version.c
 
 BUILT_SOURCES += %D%/tables.inc
 CLEANFILES += %D%/tables.inc

@@ -8,6 +8,7 @@
 
 #include <attune/library.h>
 #include <attune/prompt.h>
+#include <attune/version.h>
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -210,16 +211,44 @@ int attune_prompt_from_json(struct attune_prompt *out, const char *json, size_t 
     return status;
 }
 
+/* NAME@2: the second version of NAME. */
+static int load_version(struct attune_prompt *out, const char *name, const char *sign,
+                        struct attune_error *err)
+{
+    char *base = strndup(name, (size_t)(sign - name));
+    struct attune_version *versions = NULL;
+    size_t n = 0;
+    int status = base ? attune_prompt_versions(&versions, &n, base, err) : text_no_memory(err);
+
+    if (status == ATTUNE_OK) {
+        status = attune_error_set(err, ATTUNE_NOT_FOUND, 0, "%s: %.80s has %zu version%s", name,
+                                  base, n, n == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (versions[i].number == atoi(sign + 1)) {
+            status = attune_prompt_copy(out, &versions[i].prompt, err);
+        }
+    }
+    attune_prompt_versions_free(versions, n);
+    free(base);
+    return status;
+}
+
 int attune_prompt_load(struct attune_prompt *out, const char *path_or_name,
                        struct attune_error *err)
 {
+    const char *sign = strrchr(path_or_name, '@');
     char *path = NULL, *json = NULL;
     size_t len;
     int status = attune_library_find(&path, "prompts/examples", path_or_name, err);
 
     memset(out, 0, sizeof *out);
+    if (status != ATTUNE_OK && sign && sign > path_or_name && sign[1] &&
+        strspn(sign + 1, "0123456789") == strlen(sign + 1)) {
+        return load_version(out, path_or_name, sign, err);
+    }
     if (status == ATTUNE_OK) {
-        status = text_read_file(&json, &len, path, 16 << 20, err);
+        status = text_read_file(&json, &len, path, 64 << 20, err);
     }
     if (status == ATTUNE_OK) {
         status = attune_prompt_from_json(out, json, len, err);

@@ -124,7 +124,8 @@ check_PROGRAMS += \
 	%D%/prompts/browse_test \
 	%D%/prompts/pick_test \
 	%D%/tui/panel_library_test \
-	%D%/prompts/variable_test
+	%D%/prompts/variable_test \
+	%D%/prompts/version_test
 
 check_PROGRAMS += \
 	%D%/tui/compose_test \

@@ -7,6 +7,7 @@
 #include <attune/library.h>
 #include <attune/pool.h>
 #include <attune/rng.h>
+#include <attune/version.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ static const struct cli_option options[] = {
     {"query", 0, "TEXT", "what is asked"},
     {"answer-prefix", 0, "TEXT", "how the answer begins, with its own leading space"},
     {"var", 0, "NAME=VALUE", "what {{NAME}} stands for in template and blocks (repeatable)"},
+    {"save", 0, "NAME", "keep it under this name: a new version where it differs"},
+    {"note", 0, "TEXT", "what the saved version is about"},
     {"max-tokens", 'n', "N", "leave room for so many tokens (128)"},
     {"trim", 0, NULL, "drop shots, the first ones first, until it fits"},
     {NULL, 0, NULL, NULL},
@@ -276,6 +279,23 @@ static int print(struct cli *cli, const struct composed *c)
     return CLI_OK;
 }
 
+static int save(struct cli *cli, struct attune_prompt *prompt, struct attune_error *err)
+{
+    const char *name = cli_value(cli, "save");
+    bool added;
+    int number, status;
+
+    if (!name) {
+        return ATTUNE_OK;
+    }
+    status = attune_prompt_save(&number, &added, prompt, name, cli_value(cli, "note"), err);
+    if (status == ATTUNE_OK) {
+        cli_note(cli, added ? "%s: saved as version %d" : "%s: version %d says the same", name,
+                 number);
+    }
+    return status;
+}
+
 /* What can be wrong about the choice of shots before anything is read. */
 static int check_choice(struct cli *cli, long shots)
 {
@@ -320,6 +340,9 @@ static int run(struct cli *cli)
     }
     if (status == ATTUNE_OK) {
         status = measure(cli, &c, context, max_tokens, &err);
+    }
+    if (status == ATTUNE_OK) {
+        status = save(cli, &c.prompt, &err);
     }
     status = status == ATTUNE_OK ? print(cli, &c) : cli_fail(cli, &err);
     free(c.dropped);

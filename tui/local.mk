@@ -23,6 +23,7 @@ tui_parts += \
 	%D%/panel_shift.c \
 	%D%/panel_tokens.c \
 	%D%/panel_tree.c \
+	%D%/panel_versions.c \
 	%D%/panel_walk.c
 tui_parts += \
 	%D%/cmd_attention.c \
@@ -51,6 +52,7 @@ tui_parts += \
 	%D%/cmd_export.c \
 	%D%/cmd_import.c \
 	%D%/cmd_library.c \
+	%D%/cmd_versions.c \
 	%D%/cmd_replay.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_sessions.c \

@@ -4,6 +4,7 @@
 #include "prompt_act.h"
 
 #include <attune/library.h>
+#include <attune/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,32 @@ static bool variable(struct panel *panel, const char *arg)
     return prompt_put(panel);
 }
 
+/* NAME [NOTE]: a version of this prompt, to be found by its name. */
+static bool save(struct panel *panel, const char *arg)
+{
+    const char *space = arg ? strchr(arg, ' ') : NULL;
+    struct attune_error err;
+    char name[128];
+    bool added;
+    int number;
+
+    if (!need_shots(panel)) {
+        return true;
+    }
+    if (!arg || !*arg) {
+        return prompt_fail(panel, "save: wants a name, and if you like a note");
+    }
+    snprintf(name, sizeof name, "%.*s", space ? (int)(space - arg) : (int)strlen(arg), arg);
+    if (attune_prompt_save(&number, &added, &panel->bench->prompt, name, space ? space + 1 : "",
+                           &err) != ATTUNE_OK) {
+        return prompt_fail(panel, err.text);
+    }
+    bench_say(panel->bench, false,
+              added ? "%s: saved as version %d" : "%s: version %d says the same", name, number);
+    prompt_take(panel);
+    return prompt_put(panel);
+}
+
 /* Where something is to be filled in: the mask, or the next sentinel. */
 static bool mask(struct panel *panel, const char *arg)
 {
@@ -261,6 +288,7 @@ static const struct {
     {"template", use_named_template},
     {"load_shots", load_shots},
     {"variable", variable},
+    {"save", save},
     {"clear", clear},
     {"mask", mask},
     {"undo", undo},

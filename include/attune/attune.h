@@ -44,5 +44,6 @@
 #include <attune/export.h>
 #include <attune/upkeep.h>
 #include <attune/run.h>
+#include <attune/version.h>
 
 #endif

@@ -38,6 +38,9 @@ int attune_library_browse(struct attune_library_item **out, size_t *n, const cha
                           struct attune_error *err);
 void attune_library_items_free(struct attune_library_item *items, size_t n);
 
+/* The user's own folder of a kind, made where it is not there yet. */
+int attune_library_user_folder(char **out, const char *kind, struct attune_error *err);
+
 /* Path of the database: $ATTUNE_DB, else $XDG_DATA_HOME/attune/attune.db, else ~/.local/share/...;
  * folders are made. Same for the configuration file (never made). */
 int attune_library_db_path(char **out, struct attune_error *err);

@@ -25,7 +25,7 @@ try() {
     ok "library $*: $pattern" $?
 }
 
-echo "1..31"
+echo "1..37"
 try 0 'review' --kind templates
 try 0 '"kind":"shots","name":"reviews","use":"","about":"16 rows"' --json --kind shots
 try 0 'translate-few-shot' --search 'French poursuivi'
@@ -58,4 +58,22 @@ ok "three prompts for every use" $missing
 ok_shots=0
 grep -oE '"name":"[a-z-]+-zero-shot"[^}]*"shots":[1-9]' "$dir/out" >/dev/null && ok_shots=1
 ok "zero-shot prompts have no shot" "$ok_shots"
+
+# Versions: kept by name, any two compared.
+versions() { # versions STATUS PATTERN ARGS...
+    wanted=$1 pattern=$2; shift 2
+    "$ATTUNE_BIN" versions "$@" >"$dir/out" 2>"$dir/err"
+    [ $? -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
+    ok "versions $*: $pattern" $?
+}
+for query in 'Be kind, please.' 'Be very kind.' 'Be very kind.'; do
+    "$ATTUNE_BIN" compose --query "$query" --save manners --note "about $query" -n 0 >"$dir/out" 2>"$dir/err"
+done
+grep -qF 'manners: version 2 says the same' "$dir/err"; ok "what did not change is no new version" $?
+versions 0 '"version":2' --json manners
+versions 0 'Be [-kind,-]{+very+} [-please-]{+kind+}.' manners 1 2
+versions 0 '"by":"tokens"' --json --tokens manners
+versions 2 'there is no version 7: there are 1 to 2' manners 7
+"$ATTUNE_BIN" compose --from manners@1 -n 0 >"$dir/out" 2>"$dir/err"
+[ "$(cat "$dir/out")" = 'Be kind, please.' ]; ok "manners@1 is the first version" $?
 exit $failed
