@@ -9,6 +9,7 @@ noinst_LIBRARIES += libprompts.a
 libprompts_a_SOURCES = $(prompts_parts) \
 	%D%/browse.c \
 	%D%/budget.c \
+	%D%/cut.c \
 	%D%/compare.c \
 	%D%/diff.c \
 	%D%/diff.h \

@@ -122,6 +122,8 @@ check_PROGRAMS += %D%/tui/cmd_ladder_test
 
 check_PROGRAMS += \
 	%D%/prompts/browse_test \
+	%D%/prompts/cut_test \
+	%D%/tui/prompt_vi_test \
 	%D%/prompts/pick_test \
 	%D%/tui/panel_library_test \
 	%D%/prompts/variable_test \
@@ -202,6 +204,7 @@ panel_fixture = %D%/tui/fixture.c %D%/tui/fixture.h
 %C%_tui_panel_heads_test_SOURCES = %D%/tui/panel_heads_test.c $(panel_fixture)
 %C%_tui_panel_prompt_test_SOURCES = %D%/tui/panel_prompt_test.c $(panel_fixture)
 %C%_tui_panel_run_test_SOURCES = %D%/tui/panel_run_test.c $(panel_fixture)
+%C%_tui_prompt_vi_test_SOURCES = %D%/tui/prompt_vi_test.c $(panel_fixture)
 %C%_tui_panel_library_test_SOURCES = %D%/tui/panel_library_test.c $(panel_fixture)
 %C%_tui_panel_walk_test_SOURCES = %D%/tui/panel_walk_test.c $(panel_fixture)
 %C%_tui_panel_test_SOURCES = %D%/tui/panel_test.c $(panel_fixture)

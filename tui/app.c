@@ -44,6 +44,7 @@ void app_apply_conf(struct app *app)
 
     app->canvas.light = strcmp(theme, "light") == 0 ||
                         (strcmp(theme, "auto") == 0 && (background == 7 || background == 15));
+    app->bench.vi_keys = strcmp(conf_get(&app->conf, OPTION_keys), "vi") == 0;
     app->canvas.ascii = conf_yes(&app->conf, OPTION_ascii);
     app->canvas.ramp = ramp_find(conf_get(&app->conf, OPTION_ramp));
     for (size_t i = 0; i < app->conf.screens.n; i++) {

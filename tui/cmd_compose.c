@@ -8,6 +8,7 @@
 #include <attune/pool.h>
 #include <attune/rng.h>
 #include <attune/version.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static const struct cli_option options[] = {
     {"save", 0, "NAME", "keep it under this name: a new version where it differs"},
     {"note", 0, "TEXT", "what the saved version is about"},
     {"max-tokens", 'n', "N", "leave room for so many tokens (128)"},
-    {"trim", 0, NULL, "drop shots, the first ones first, until it fits"},
+    {"cut", 0, "RULE", "until it fits: shots (the first go), left or middle (of the longest text)"},
+    {"trim", 0, NULL, "the same as --cut shots"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -181,13 +183,42 @@ static size_t context_of(const struct attune_model *model, long given)
                                                                : LONG_MAX);
 }
 
+static bool drops_shots(const struct cli *cli)
+{
+    return cli_has(cli, "trim") ||
+           (cli_value(cli, "cut") && strcmp(cli_value(cli, "cut"), "shots") == 0);
+}
+
+/* By --cut left or middle; shots are dropped by attune_budget_fit, which says which. */
+static int cut(struct cli *cli, struct attune_prompt *prompt, const struct attune_tokenizer *tk,
+               size_t context, long max_tokens, struct attune_error *err)
+{
+    enum attune_cut_rule rule = ATTUNE_CUT_NONE;
+    struct attune_cut gone;
+    int status;
+
+    if (!cli_value(cli, "cut") || !attune_cut_find(&rule, cli_value(cli, "cut")) ||
+        rule == ATTUNE_CUT_SHOTS) {
+        return ATTUNE_OK;
+    }
+    status = attune_prompt_cut(&gone, prompt, tk, context, (size_t)max_tokens, rule, err);
+    if (status == ATTUNE_OK && gone.tokens > 0) {
+        cli_note(cli, "%zu tokens of block %zu were cut, bytes %zu to %zu: %.60s%s", gone.tokens,
+                 gone.block, gone.from, gone.to, gone.text, strlen(gone.text) > 60 ? " ..." : "");
+    }
+    if (status == ATTUNE_OK) {
+        attune_cut_done(&gone);
+    }
+    return status;
+}
+
 /* Ids, and whether they fit the model. Plain text is printed without a model where none is named
  * and none is there. */
 static int measure(struct cli *cli, struct composed *c, long context, long max_tokens,
                    struct attune_error *err)
 {
-    bool wanted =
-        cli->json || cli_value(cli, "model") || cli_has(cli, "trim") || cli_has(cli, "context");
+    bool wanted = cli->json || cli_value(cli, "model") || cli_has(cli, "trim") ||
+                  cli_has(cli, "cut") || cli_has(cli, "context");
     struct attune_model *model = NULL;
     const struct attune_tokenizer *tk;
     int status = cli_open_model(cli, &model, err);
@@ -207,9 +238,12 @@ static int measure(struct cli *cli, struct composed *c, long context, long max_t
     } else if (!c->dropped) {
         status = no_memory(err);
     } else {
+        status = cut(cli, &c->prompt, tk, context_of(model, context), max_tokens, err);
+    }
+    if (status == ATTUNE_OK) {
         status = attune_budget_fit(&c->budget, &c->rendered, &c->tokens, c->dropped, &c->n_dropped,
                                    &c->prompt, tk, context_of(model, context), (size_t)max_tokens,
-                                   cli_has(cli, "trim"), err);
+                                   drops_shots(cli), err);
         c->measured = status == ATTUNE_OK;
     }
     attune_model_close(model);
@@ -261,6 +295,22 @@ static int print_json(struct cli *cli, const struct composed *c)
     return cli_print_json(cli, object);
 }
 
+/* The text as it is sent, to the byte. */
+static int write_text(struct cli *cli, const struct composed *c)
+{
+    const char *path = cli_value(cli, "output");
+    FILE *f = fopen(path, "wb");
+    struct attune_error err;
+    bool done = f && fwrite(c->rendered.text, 1, c->rendered.len, f) == c->rendered.len;
+
+    done = f && fclose(f) == 0 && done;
+    if (!done) {
+        attune_error_set(&err, ATTUNE_IO, 0, "%s: cannot be written: %s", path, strerror(errno));
+        return cli_fail(cli, &err);
+    }
+    return CLI_OK;
+}
+
 static int print(struct cli *cli, const struct composed *c)
 {
     if (cli->json) {
@@ -269,6 +319,9 @@ static int print(struct cli *cli, const struct composed *c)
     if (c->n_dropped) {
         cli_note(cli, "%zu of %zu shots were dropped, the first ones", c->n_dropped,
                  c->n_dropped + attune_prompt_shots(&c->prompt));
+    }
+    if (cli_value(cli, "output")) {
+        return write_text(cli, c);
     }
     cli_print_text(cli, c->rendered.text, c->rendered.len);
     if (c->measured) {
@@ -300,12 +353,17 @@ static int save(struct cli *cli, struct attune_prompt *prompt, struct attune_err
 static int check_choice(struct cli *cli, long shots)
 {
     const char *how = cli_value(cli, "pick");
+    const char *rule = cli_value(cli, "cut");
+    enum attune_cut_rule cut_rule;
     enum attune_pick pick;
     long seed;
 
     if ((shots > 0 || how) && !cli_value(cli, "examples")) {
         return cli_wrong(cli, "compose: %s wants --examples FILE to take them from",
                          how ? "--pick" : "--shots");
+    }
+    if (rule && !attune_cut_find(&cut_rule, rule)) {
+        return cli_wrong(cli, "compose: --cut %s: there are none, shots, left and middle", rule);
     }
     if (how && !attune_pick_find(&pick, how)) {
         return cli_wrong(cli, "compose: --pick %s: there are first, random, balanced and nearest",
@@ -356,7 +414,7 @@ const struct cmd_ops cmd_compose = {
     .name = "compose",
     .args = "--query TEXT [--template F] [--task T] [--examples F --shots K]",
     .help = "a prompt from a template, a task, shots and a query, and whether it fits",
-    .groups = CLI_MODEL,
+    .groups = CLI_MODEL | CLI_OUTPUT,
     .options = options,
     .run = run,
 };

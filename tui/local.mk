@@ -46,13 +46,13 @@ tui_parts += \
 	%D%/cmd_tag.c \
 	%D%/cmd_tokenize.c
 tui_parts += \
+	%D%/cmd_library.c \
+	%D%/cmd_versions.c \
 	%D%/cmd_compose.c \
 	%D%/cmd_db.c \
 	%D%/cmd_diff.c \
 	%D%/cmd_export.c \
 	%D%/cmd_import.c \
-	%D%/cmd_library.c \
-	%D%/cmd_versions.c \
 	%D%/cmd_replay.c \
 	%D%/cmd_rm.c \
 	%D%/cmd_sessions.c \
@@ -183,7 +183,9 @@ libtui_a_SOURCES += \
 	%D%/flow.h \
 	%D%/panel.c \
 	%D%/prompt_act.c \
+	%D%/prompt_cut.c \
 	%D%/prompt_pool.c \
+	%D%/prompt_vi.c \
 	%D%/prompt_act.h \
 	%D%/prompt_view.c \
 	%D%/sessions_act.c \

@@ -41,6 +41,7 @@ static void close_prompt(struct panel *panel)
     for (int i = 0; i < TASK_COUNT; i++) {
         compose_done(&s->composes[i]);
     }
+    prompt_vi_done(&s->vi);
 }
 
 struct edit *prompt_field(const struct prompt_state *s)
@@ -176,8 +177,11 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
         return;
     }
 
-    snprintf(out, capacity, "Prompt \u00b7 %s \u00b7 %s", p->form.name ? p->form.name : "",
-             prompt_view_shots(shots, attune_prompt_shots(p)));
+    snprintf(out, capacity, "Prompt \u00b7 %s \u00b7 %s%s", p->form.name ? p->form.name : "",
+             prompt_view_shots(shots, attune_prompt_shots(p)),
+             panel->bench->vi_keys && ((struct prompt_state *)panel->state)->vi.command
+                 ? " \u00b7 command"
+                 : "");
 }
 
 /* ---- moving ---- */
@@ -251,6 +255,11 @@ static bool move_rows(struct prompt_state *s, long by)
     }
     flows_done(&l);
     return true;
+}
+
+bool prompt_rows(struct panel *panel, long by)
+{
+    return move_rows(panel->state, by);
 }
 
 bool prompt_to_block(struct prompt_state *s, bool forward)
@@ -393,18 +402,25 @@ static bool key(struct panel *panel, const struct key *key)
 {
     struct prompt_state *s = panel->state;
     char bytes[4];
+    size_t len = key->kind == KEY_CHAR && key->code ? encode(key->code, bytes) : 0;
 
     if (!s->compose->now) {
         return false;
     }
     prompt_take(panel);
+    if (panel->bench->vi_keys && prompt_vi_key(panel, key, bytes, len)) {
+        return true;
+    }
+    if (panel->bench->vi_keys && s->vi.command && key->kind == KEY_CHAR) {
+        return false;
+    }
     switch (key->kind) {
     case KEY_CHAR:
         if (key->mods & MOD_ALT || key->code == 0) {
             return false;
         }
         return key->mods & MOD_CTRL ? control_key(panel, key->code)
-                                    : prompt_insert(panel, bytes, encode(key->code, bytes), false);
+                                    : prompt_insert(panel, bytes, len, false);
     case KEY_PASTE: return prompt_insert(panel, key->paste, key->paste_len, true);
     case KEY_NAMED: return named_key(panel, key);
     case KEY_MOUSE: return mouse_key(panel, key);

@@ -289,6 +289,8 @@ static const struct {
     {"load_shots", load_shots},
     {"variable", variable},
     {"save", save},
+    {"cut", prompt_cut},
+    {"write_sent", prompt_write_sent},
     {"clear", clear},
     {"mask", mask},
     {"undo", undo},

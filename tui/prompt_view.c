@@ -298,6 +298,9 @@ static const char *warning(const struct workbench *b, const struct flows *l, enu
         query->text[query->len - 1] == ' ') {
         return "ends in a space (\u00b7): it belongs into the next word's token";
     }
+    if (task_at(b->task)->shots && b->n_context && b->tokens.n > b->n_context) {
+        return "too long: cut shots, cut left or cut middle shows what would go";
+    }
     for (size_t i = 0; task_at(b->task)->shots && !b->prompt.fill && i < b->prompt.n; i++) {
         if (!b->prompt.blocks[i].off && looks_like_a_variable(b->prompt.blocks[i].text)) {
             return "braces are sent as they are; :variable NAME VALUE fills {{NAME}} in";

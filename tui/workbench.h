@@ -232,6 +232,7 @@ struct workbench {
     enum bench_state state;
     char message[256]; /* last thing worth saying: an error, "saved as run 12"; "" if none */
     bool message_is_error;
+    bool vi_keys;   /* the composer commands with vi's keys */
     uint64_t frame; /* counts changes: panels may cache by it */
 
     /* Composed here. */

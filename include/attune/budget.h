@@ -29,4 +29,29 @@ int attune_budget_fit(struct attune_budget *out, struct attune_rendered *rendere
                       struct attune_prompt *prompt, const struct attune_tokenizer *tk,
                       size_t context, size_t max_tokens, bool trim, struct attune_error *err);
 
+/* What to do with a prompt that is too long. */
+enum attune_cut_rule {
+    ATTUNE_CUT_NONE,   /* refuse it */
+    ATTUNE_CUT_SHOTS,  /* switch shots off, the first in the prompt first */
+    ATTUNE_CUT_LEFT,   /* take the front of its longest text away */
+    ATTUNE_CUT_MIDDLE, /* or the middle */
+    ATTUNE_CUT_COUNT
+};
+const char *attune_cut_text(enum attune_cut_rule rule); /* "none", "shots", "left", "middle" */
+bool attune_cut_find(enum attune_cut_rule *out, const char *name);
+
+struct attune_cut { /* what went; owned by the caller */
+    enum attune_cut_rule rule;
+    size_t tokens;           /* 0: it fits as it is, nothing went */
+    size_t block, from, to;  /* left, middle: bytes of the block's text as it was */
+    char *text;              /* and what they held; else NULL */
+    size_t *blocks, n_blocks; /* shots: [n_blocks] those that were switched off */
+};
+/* Cuts the prompt by the rule until it and max_tokens fit, and records what went (attune_prompt_note,
+ * "cut"). ATTUNE_FULL where the rule is not enough; the prompt is unchanged then. */
+int attune_prompt_cut(struct attune_cut *cut, struct attune_prompt *prompt,
+                      const struct attune_tokenizer *tk, size_t context, size_t max_tokens,
+                      enum attune_cut_rule rule, struct attune_error *err);
+void attune_cut_done(struct attune_cut *cut);
+
 #endif

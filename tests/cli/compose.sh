@@ -29,7 +29,7 @@ text() {
     ok "compose $1 $2: to the byte" $?
 }
 
-echo "1..26"
+echo "1..32"
 text 'Once upon a time ' --query 'Once upon a time ' -n 0
 text 'Review: The movie was wonderful.\nSentiment: Positive\n\nReview: Fine.\nSentiment:' \
     --template review --examples reviews --shots 1 --query Fine. -n 0
@@ -66,4 +66,12 @@ try 1 'want a query to be near to' --examples reviews --shots 1 --pick nearest
 try 0 'broken.jsonl: line 2: not a JSON object: left out' --examples "$dir/broken.jsonl" --skip-broken --query x -n 0
 try 1 'has 1 shots, 2 were asked for (broken lines are left out)' \
     --examples "$dir/broken.jsonl" --skip-broken --shots 2 --query x -n 0
+long=$(printf 'word%s ' $(seq 1 60))
+try 1 'the prompt has' --query "$long" -n 20
+try 0 'tokens of block 1 were cut, bytes 0 to' --query "$long" -n 20 --cut left
+try 0 '"cut":{"rule":"middle","tokens":' --json --query "$long" -n 20 --cut middle
+try 2 '--cut right: there are none, shots' --query x --cut right
+"$ATTUNE_BIN" compose --query 'a \033[1m	b ' -n 0 -o "$dir/sent" >"$dir/out" 2>"$dir/err"
+printf '%s' 'a \033[1m	b ' | cmp -s - "$dir/sent"; ok "compose -o writes what is sent, to the byte" $?
+try 1 'cannot be written' --query x -n 0 -o "$dir/no/such/folder"
 exit $failed
