@@ -35,10 +35,7 @@ int attune_activations_parse(enum attune_activations *out, const char *text,
 
 enum attune_activations attune_engine_activations(const char *engine)
 {
-    size_t n = strlen(engine), tail = sizeof said - 1;
-
-    return n >= tail && strcmp(engine + n - tail, said) == 0 ? ATTUNE_ACTIVATIONS_AUTO
-                                                             : ATTUNE_ACTIVATIONS_F32;
+    return strstr(engine, said) ? ATTUNE_ACTIVATIONS_AUTO : ATTUNE_ACTIVATIONS_F32;
 }
 
 bool activations_quantised(const struct matrix *m)

@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include "engine/cache.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
 
@@ -57,17 +58,17 @@ static void list_side(const struct attune_context *ctx, struct parts *parts, str
     size_t layers = (size_t)stack->n_layers, heads = (size_t)stack->n_heads,
            kv = (size_t)stack->n_kv_heads;
     bool hidden = ctx->keep_hidden, relative = matrix_there(&stack->relative);
-    size_t kept = ctx->keep_queries ? layers : 1;
+    size_t kept = ctx->keep_queries ? layers : 1, row = cache_row_bytes(ctx, stack);
 
     put(parts, &side->tokens, sizeof *side->tokens, n, 1, 1, 1);
     put(parts, &side->types, sizeof *side->types, n, 1, 1, 1);
     put(parts, &side->padded, sizeof *side->padded, n, 1, 1, 1);
-    put(parts, &side->self.keys, f, layers, kv, n, head_dim);
-    put(parts, &side->self.values, f, layers, kv, n, head_dim);
+    put(parts, &side->self.keys, row, layers, kv, n, 1);
+    put(parts, &side->self.values, row, layers, kv, n, 1);
     put(parts, &side->self.queries, f, kept, heads, n, head_dim);
     if (matrix_there(&stack->layers[0].cross.q)) {
-        put(parts, &side->cross.keys, f, layers, kv, n, head_dim);
-        put(parts, &side->cross.values, f, layers, kv, n, head_dim);
+        put(parts, &side->cross.keys, row, layers, kv, n, 1);
+        put(parts, &side->cross.values, row, layers, kv, n, 1);
         put(parts, &side->cross.queries, f, kept, heads, n, head_dim);
     }
     put(parts, &side->final, f, n, d, 1, 1);

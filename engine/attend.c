@@ -1,9 +1,11 @@
-/* Attention: positions turned or added, heads placed where they are kept, weights, and what they
- * select. A map that somebody asks for later (attention.c) comes out of the same attend_weights. */
+/* Attention: what positions add, who sees whom, weights, and what they select. A map that somebody
+ * asks for later (attention.c) comes out of the same weights. No more of a map than a block of
+ * queries stands in memory at once. */
 #include <config.h>
 
 #include "engine/attend.h"
 
+#include "engine/cache.h"
 #include "engine/product.h"
 
 #include <math.h>
@@ -11,22 +13,6 @@
 
 /* ---- positions
  * ------------------------------------------------------------------------------------- */
-
-static void rotate(const struct recipe *r, float *head /* [D] */,
-                   const float *table /* [rotary_dims / 2, 2] */)
-{
-    int half = r->rotary_dims / 2;
-    int stride = r->rotary_pairs == ROTARY_HALF ? 1 : 2,
-        partner = r->rotary_pairs == ROTARY_HALF ? half : 1;
-
-    for (int i = 0; i < half; i++) {
-        float *a = head + i * stride, *b = a + partner;
-        float c = table[2 * i], s = table[2 * i + 1], x = *a, y = *b;
-
-        *a = x * c - y * s;
-        *b = x * s + y * c;
-    }
-}
 
 /* Angles of the rows that are still missing, in double: position x base^(-2i / dims) / factor. The
  * frequencies are worked out once a call, a column at a time. */
@@ -120,8 +106,8 @@ void attend_start(struct attune_context *ctx, struct side *side)
     }
 }
 
-/* ---- where heads are kept
- * -------------------------------------------------------------------------- */
+/* ---- who sees whom
+ * -------------------------------------------------------------------------------------- */
 
 struct relation attend_self(const struct side *side)
 {
@@ -138,154 +124,78 @@ size_t attend_keys(const struct relation *relation, size_t query)
     return relation->causal ? query + 1 : relation->to->n_keys;
 }
 
-/* [N, D] of one head. */
-static float *queries_of(const struct attune_context *ctx, const struct relation *rel, int layer,
-                         int head)
-{
-    size_t plane = rel->from->capacity * (size_t)rel->from->stack->head_dim;
-    size_t row = ctx->keep_queries ? (size_t)layer : 0;
-
-    return rel->kept->queries + (row * (size_t)rel->from->stack->n_heads + (size_t)head) * plane;
-}
-
-static float *cache_of(const struct relation *rel, float *cache, int layer, int kv_head)
-{
-    size_t plane = rel->to->capacity * (size_t)rel->from->stack->head_dim;
-
-    return cache + ((size_t)layer * (size_t)rel->from->stack->n_kv_heads + (size_t)kv_head) * plane;
-}
-
-void attend_query(const struct attune_context *ctx, const struct relation *relation, int layer,
-                  int head, size_t q, float *out)
-{
-    size_t d = (size_t)relation->from->stack->head_dim;
-
-    memcpy(out, queries_of(ctx, relation, layer, head) + q * d, d * sizeof *out);
-}
-
-static int kv_head(const struct relation *relation, int head)
-{
-    const struct stack *stack = relation->from->stack;
-
-    return head / (stack->n_heads / stack->n_kv_heads);
-}
-
-void attend_key(const struct relation *relation, int layer, int head, size_t k, float *out)
-{
-    size_t d = (size_t)relation->from->stack->head_dim;
-
-    memcpy(out, cache_of(relation, relation->kept->keys, layer, kv_head(relation, head)) + k * d,
-           d * sizeof *out);
-}
-
-void attend_value(const struct relation *relation, int layer, int head, size_t k, float *out)
-{
-    size_t d = (size_t)relation->from->stack->head_dim;
-
-    memcpy(out, cache_of(relation, relation->kept->values, layer, kv_head(relation, head)) + k * d,
-           d * sizeof *out);
-}
-
-struct placing {
-    struct attune_context *ctx;
-    const struct relation *rel;
-    const struct attention *attention;
-    int layer;
-    size_t at, count;
-    bool queries, keys;
-};
-
-/* One head vector of one token: norm, turn, and store where the cache keeps it. */
-static void place_head(const struct placing *job, float *to, const float *from,
-                       const struct norm *norm, size_t position)
-{
-    const struct recipe *r = job->ctx->recipe;
-    size_t head_dim = (size_t)job->rel->from->stack->head_dim;
-
-    if (norm && norm->weight) {
-        job->ctx->kernel->norm(to, from, norm->weight, norm->bias, head_dim, r->norm, r->norm_eps);
-    } else {
-        memcpy(to, from, head_dim * sizeof *to);
-    }
-    if (norm && r->position == POSITION_ROTARY) {
-        rotate(r, to, job->rel->from->rotary + position * (size_t)r->rotary_dims);
-    }
-}
-
-static void place_heads(void *arg, int part, int n_parts)
-{
-    const struct placing *job = arg;
-    const struct attune_context *ctx = job->ctx;
-    const struct stack *stack = job->rel->from->stack;
-    const struct kept *kept = job->rel->kept;
-    size_t head_dim = (size_t)stack->head_dim, q_width = (size_t)stack->n_heads * head_dim;
-    size_t kv_width = (size_t)stack->n_kv_heads * head_dim, first, last;
-
-    team_share(job->count, 1, part, n_parts, &first, &last);
-    for (size_t t = first; t < last; t++) {
-        size_t position = job->at + t, at = position * head_dim;
-
-        for (int h = 0; h < stack->n_heads && job->queries; h++) {
-            place_head(job, queries_of(ctx, job->rel, job->layer, h) + at,
-                       ctx->q + t * q_width + (size_t)h * head_dim, &job->attention->q_norm,
-                       position);
-        }
-        for (int g = 0; g < stack->n_kv_heads && job->keys; g++) {
-            const float *k = ctx->k + t * kv_width + (size_t)g * head_dim;
-            const float *v = ctx->v + t * kv_width + (size_t)g * head_dim;
-
-            place_head(job, cache_of(job->rel, kept->keys, job->layer, g) + at, k,
-                       &job->attention->k_norm, position);
-            place_head(job, cache_of(job->rel, kept->values, job->layer, g) + at, v, NULL,
-                       position);
-        }
-    }
-}
-
-void attend_place(struct attune_context *ctx, const struct relation *relation,
-                  const struct attention *attention, int layer, size_t at, size_t count,
-                  bool queries, bool keys)
-{
-    struct placing job = {ctx, relation, attention, layer, at, count, queries, keys};
-
-    if (count < 4) {
-        place_heads(&job, 0, 1); /* cheaper than waking anybody */
-    } else {
-        team_run(ctx->team, place_heads, &job);
-    }
-}
-
 /* ---- weights
  * --------------------------------------------------------------------------------------- */
 
-void attend_weights(const struct attune_context *ctx, const struct relation *relation, int layer,
-                    int head, size_t q0, size_t rows, float *out, size_t ld)
+/* Lines of one table of weights: `rows` queries of one head, or one query of several heads that
+ * read the same keys. */
+struct lines {
+    const struct relation *rel;
+    int layer, head, n_heads;
+    size_t q0, rows;
+};
+
+static size_t count_of(const struct lines *l)
+{
+    return (size_t)l->n_heads * l->rows;
+}
+
+static int kv_head_of(const struct lines *l)
+{
+    const struct stack *stack = l->rel->from->stack;
+
+    return l->head / (stack->n_heads / stack->n_kv_heads);
+}
+
+/* out[i] [n_keys] = K q of line i. One query meets the keys as they are kept; several meet keys
+ * that were widened once for all of them. */
+static void score(const struct attune_context *ctx, const struct lines *l, float *wide, float *out,
+                  size_t ld)
+{
+    const struct relation *rel = l->rel;
+    size_t d = (size_t)rel->from->stack->head_dim, bytes = cache_row_bytes(ctx, rel->from->stack);
+    size_t n = attend_keys(rel, l->q0 + l->rows - 1), count = count_of(l);
+    size_t ldq = l->n_heads > 1 ? rel->from->capacity * d : d;
+    const float *q = cache_queries(ctx, rel, l->layer, l->head) + l->q0 * d;
+    const unsigned char *keys = cache_rows(ctx, rel, rel->kept->keys, l->layer, kv_head_of(l));
+
+    if (count == 1) {
+        kernels_dots(ctx->kernel, ctx->kv, out, keys, bytes, n, q, d);
+        return;
+    }
+    if (ctx->kv_type == ATTUNE_KV_F32) {
+        ctx->kernel->panel(out, ld, (const float *)(const void *)keys, d, n, q, ldq, count, d);
+        return;
+    }
+    for (size_t k = 0; k < n; k += WIDE_ROWS) {
+        size_t some = n - k < WIDE_ROWS ? n - k : WIDE_ROWS;
+
+        cache_widen(ctx, wide, keys + k * bytes, some, d);
+        ctx->kernel->panel(out + k, ld, wide, d, some, q, ldq, count, d);
+    }
+}
+
+static void weights_of(const struct attune_context *ctx, const struct lines *l, float *wide,
+                       float *out, size_t ld)
 {
     const struct recipe *r = ctx->recipe;
-    const struct side *from = relation->from, *to = relation->to;
-    int group = from->stack->n_heads / from->stack->n_kv_heads;
-    size_t head_dim = (size_t)from->stack->head_dim;
-    const float *q = queries_of(ctx, relation, layer, head) + q0 * head_dim;
-    const float *k = cache_of(relation, relation->kept->keys, layer, head / group);
-    const float *relative = from == to && matrix_there(&from->stack->relative)
-                                ? from->relative + (size_t)head * 2 * from->capacity
-                                : NULL;
-    float scale = from->stack->attention_scale / (r->scale_by_layer ? (float)(layer + 1) : 1.0f);
-    float slope = from == to ? from->slopes[head] : 0;
+    const struct side *from = l->rel->from, *to = l->rel->to;
+    bool relative = from == to && matrix_there(&from->stack->relative);
+    float scale = from->stack->attention_scale / (r->scale_by_layer ? (float)(l->layer + 1) : 1.0f);
 
-    ctx->kernel->panel(out, ld, k, head_dim, attend_keys(relation, q0 + rows - 1), q, head_dim,
-                       rows, head_dim);
-    for (size_t i = 0; i < rows; i++) {
+    score(ctx, l, wide, out, ld);
+    for (size_t i = 0; i < count_of(l); i++) {
+        size_t head = (size_t)l->head + (l->n_heads > 1 ? i : 0);
+        size_t query = l->q0 + (l->n_heads > 1 ? 0 : i), n = attend_keys(l->rel, query);
         float *row = out + i * ld;
-        size_t n = attend_keys(relation, q0 + i);
 
         if (relative) {
-            ctx->kernel->add(row, relative + from->capacity - 1 - (q0 + i), n);
+            ctx->kernel->add(row, from->relative + (2 * head + 1) * from->capacity - 1 - query, n);
         }
         for (size_t key = 0; key < n && to->masked; key++) {
             row[key] = to->padded[key] ? -INFINITY : row[key];
         }
-        ctx->kernel->softmax(row, n, scale, slope);
+        ctx->kernel->softmax(row, n, scale, from == to ? from->slopes[head] : 0);
     }
 }
 
@@ -304,12 +214,67 @@ void attend_terms(const struct attune_context *ctx, const struct relation *relat
         from == to ? from->slopes[head] * ((float)k - (float)(attend_keys(relation, q) - 1)) : 0;
 }
 
+void attend_weights(const struct attune_context *ctx, const struct relation *relation, int layer,
+                    int head, size_t q0, size_t rows, float *wide, float *out, size_t ld)
+{
+    weights_of(ctx, &(struct lines){relation, layer, head, 1, q0, rows}, wide, out, ld);
+}
+
+/* ---- values
+ * -------------------------------------------------------------------------------------- */
+
+/* What each line says, from its weights p: into ctx->heads, the chunk's token t being the first
+ * line's. Values that are kept in another type are widened in blocks; the last block holds all keys
+ * that not every line sees. */
+static void say(const struct attune_context *ctx, const struct lines *l, size_t t, float *wide,
+                const float *p, size_t ld)
+{
+    const struct relation *rel = l->rel;
+    size_t d = (size_t)rel->from->stack->head_dim, bytes = cache_row_bytes(ctx, rel->from->stack);
+    size_t width = (size_t)rel->from->stack->n_heads * d, ldo = l->n_heads > 1 ? d : width;
+    size_t n = attend_keys(rel, l->q0), growth = rel->causal && l->n_heads == 1 ? 1 : 0;
+    float *out = ctx->heads + t * width + (size_t)l->head * d;
+    const unsigned char *values = cache_rows(ctx, rel, rel->kept->values, l->layer, kv_head_of(l));
+    size_t k = 0, block = WIDE_ROWS - QUERY_BLOCK;
+
+    if (ctx->kv_type == ATTUNE_KV_F32) {
+        ctx->kernel->weigh(out, ldo, p, ld, count_of(l), n, growth,
+                           (const float *)(const void *)values, d, d, false);
+        return;
+    }
+    for (; n - k > block; k += block) {
+        cache_widen(ctx, wide, values + k * bytes, block, d);
+        ctx->kernel->weigh(out, ldo, p + k, ld, count_of(l), block, 0, wide, d, d, k > 0);
+    }
+    cache_widen(ctx, wide, values + k * bytes, n - k + (l->rows - 1) * growth, d);
+    ctx->kernel->weigh(out, ldo, p + k, ld, count_of(l), n - k, growth, wide, d, d, k > 0);
+}
+
+/* ---- all heads
+ * -------------------------------------------------------------------------------------- */
+
 struct attending {
     struct attune_context *ctx;
     const struct relation *rel;
     int layer;
     size_t q0, count;
+    int together; /* heads that read the same keys at once: one query alone has no other company */
 };
+
+/* How many heads of a group go together, so that there is a part for every thread. */
+static int company(const struct attune_context *ctx, const struct stack *stack, size_t count)
+{
+    int group = stack->n_heads / stack->n_kv_heads, parts = 1;
+
+    if (count > 1) {
+        return 1;
+    }
+    while (parts < group && ((group + parts - 1) / parts > QUERY_BLOCK ||
+                             stack->n_kv_heads * parts < team_threads(ctx->team))) {
+        parts++;
+    }
+    return (group + parts - 1) / parts;
+}
 
 /* Heads x blocks of queries, dealt out in turn: late blocks see more keys than early ones. */
 static void attend_part(void *arg, int part, int n_parts)
@@ -317,29 +282,34 @@ static void attend_part(void *arg, int part, int n_parts)
     const struct attending *job = arg;
     struct attune_context *ctx = job->ctx;
     const struct stack *stack = job->rel->from->stack;
-    size_t head_dim = (size_t)stack->head_dim, width = (size_t)stack->n_heads * head_dim;
-    size_t n_blocks = (job->count + QUERY_BLOCK - 1) / QUERY_BLOCK, ld = context_longest(ctx);
+    int group = stack->n_heads / stack->n_kv_heads;
+    size_t pieces = (size_t)((group + job->together - 1) / job->together);
+    size_t across = pieces * (size_t)stack->n_kv_heads, ld = context_longest(ctx);
+    size_t n_blocks = (job->count + QUERY_BLOCK - 1) / QUERY_BLOCK;
     float *scores = ctx->scores + (size_t)part * QUERY_BLOCK * ld;
+    float *wide = ctx->wide + (size_t)part * ctx->wide_floats;
 
-    for (size_t item = (size_t)part;
-         item < n_blocks * (size_t)stack->n_heads && !context_stops(ctx); item += (size_t)n_parts) {
-        int head = (int)(item % (size_t)stack->n_heads);
-        size_t t = item / (size_t)stack->n_heads * QUERY_BLOCK;
-        size_t rows = job->count - t < QUERY_BLOCK ? job->count - t : QUERY_BLOCK;
-        const float *v = cache_of(job->rel, job->rel->kept->values, job->layer,
-                                  head / (stack->n_heads / stack->n_kv_heads));
+    for (size_t item = (size_t)part; item < n_blocks * across && !context_stops(ctx);
+         item += (size_t)n_parts) {
+        size_t t = item / across * QUERY_BLOCK, rest = job->count - t;
+        int first = (int)(item % across % pieces) * job->together, left = group - first;
+        struct lines lines = {job->rel,
+                              job->layer,
+                              (int)(item % across / pieces) * group + first,
+                              left < job->together ? left : job->together,
+                              job->q0 + t,
+                              rest < QUERY_BLOCK ? rest : QUERY_BLOCK};
 
-        attend_weights(ctx, job->rel, job->layer, head, job->q0 + t, rows, scores, ld);
-        ctx->kernel->weigh(ctx->heads + t * width + (size_t)head * head_dim, width, scores, ld,
-                           rows, attend_keys(job->rel, job->q0 + t), job->rel->causal ? 1 : 0, v,
-                           head_dim, head_dim);
+        weights_of(ctx, &lines, wide, scores, ld);
+        say(ctx, &lines, t, wide, scores, ld);
     }
 }
 
 void attend(struct attune_context *ctx, const struct relation *relation, int layer, size_t q0,
             size_t count)
 {
-    struct attending job = {ctx, relation, layer, q0, count};
+    struct attending job = {ctx, relation, layer,
+                            q0,  count,    company(ctx, relation->from->stack, count)};
 
     team_run(ctx->team, attend_part, &job);
 }

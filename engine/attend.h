@@ -22,16 +22,19 @@ void attend_place(struct attune_context *ctx, const struct relation *relation,
                   bool queries, bool keys);
 
 /* Attention weights of queries q0 .. q0+rows-1 (rows <= QUERY_BLOCK) of a head into out, row i of
- * length attend_keys(q0 + i) at out + i * ld: what the forward pass itself uses. */
+ * length attend_keys(q0 + i) at out + i * ld: what the forward pass itself uses. wide: a thread's
+ * share of ctx->wide. */
 void attend_weights(const struct attune_context *ctx, const struct relation *relation, int layer,
-                    int head, size_t q0, size_t rows, float *out, size_t ld);
+                    int head, size_t q0, size_t rows, float *wide, float *out, size_t ld);
 
 /* What is kept of one token of a head, into out [D]: the query, and the key that it meets, as their
  * product is taken; the value. */
 void attend_query(const struct attune_context *ctx, const struct relation *relation, int layer,
                   int head, size_t q, float *out);
-void attend_key(const struct relation *relation, int layer, int head, size_t k, float *out);
-void attend_value(const struct relation *relation, int layer, int head, size_t k, float *out);
+void attend_key(const struct attune_context *ctx, const struct relation *relation, int layer,
+                int head, size_t k, float *out);
+void attend_value(const struct attune_context *ctx, const struct relation *relation, int layer,
+                  int head, size_t k, float *out);
 /* What stands beside the product of a pair: weight = softmax of (q . k + *added) * *scale + slope *
  * distance; *added is all that is added before the scale, *sloped what is added after it. */
 void attend_terms(const struct attune_context *ctx, const struct relation *relation, int layer,

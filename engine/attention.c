@@ -62,12 +62,13 @@ static void fill_rows(void *arg, int part, int n_parts)
     const struct slice *s = arg;
     size_t ld = context_longest(s->ctx), n_blocks = (s->nq + QUERY_BLOCK - 1) / QUERY_BLOCK;
     float *weights = s->ctx->scores + (size_t)part * QUERY_BLOCK * ld; /* [QUERY_BLOCK, N] */
+    float *wide = s->ctx->wide + (size_t)part * s->ctx->wide_floats;
 
     for (size_t block = (size_t)part; block < n_blocks; block += (size_t)n_parts) {
         size_t first = block * QUERY_BLOCK,
                rows = s->nq - first < QUERY_BLOCK ? s->nq - first : QUERY_BLOCK;
 
-        attend_weights(s->ctx, &s->rel, s->layer, s->head, s->q0 + first, rows, weights, ld);
+        attend_weights(s->ctx, &s->rel, s->layer, s->head, s->q0 + first, rows, wide, weights, ld);
         for (size_t i = 0; i < rows; i++) {
             size_t seen = attend_keys(&s->rel, s->q0 + first + i);
             size_t n = seen <= s->k0 ? 0 : seen - s->k0 < s->nk ? seen - s->k0 : s->nk;

@@ -12,6 +12,7 @@
 #include "engine/activations.h"
 #include "engine/arena.h"
 #include "engine/attend.h"
+#include "engine/cache.h"
 #include "engine/gemm.h"
 
 const char *attune_stack_text(enum attune_stack stack)
@@ -45,6 +46,9 @@ int attune_context_new(struct attune_context **out, const struct attune_model *m
     status = kernels_pick(&ctx->kernel, err);
     if (status == ATTUNE_OK) {
         status = activations_choose(ctx, options->activations, err);
+    }
+    if (status == ATTUNE_OK) {
+        status = cache_choose(ctx, options->kv_type, err);
     }
     if (status == ATTUNE_OK && !ctx->recipe->embedding.data) {
         status =
@@ -345,13 +349,17 @@ struct attune_context_stats attune_context_stats(const struct attune_context *ct
     struct attune_context_stats stats = ctx->stats;
 
     stats.bytes = ctx->arena_bytes;
-    stats.query_bytes = 0;
-    for (size_t i = 0; i < 2 && ctx->keep_queries; i++) {
+    stats.query_bytes = stats.kv_bytes = 0;
+    for (size_t i = 0; i < 2; i++) {
         const struct stack *stack = sides[i]->stack;
-        uint64_t of_one = (uint64_t)stack->n_layers * (uint64_t)stack->n_heads *
-                          sides[i]->capacity * (uint64_t)stack->head_dim * sizeof(float);
+        uint64_t n = (uint64_t)stack->n_layers * sides[i]->capacity *
+                     (sides[i]->cross.queries ? 2 : 1);
 
-        stats.query_bytes += sides[i]->cross.queries ? 2 * of_one : of_one;
+        stats.kv_bytes += 2 * n * (uint64_t)stack->n_kv_heads * cache_row_bytes(ctx, stack);
+        if (ctx->keep_queries) {
+            stats.query_bytes += n * (uint64_t)stack->n_heads * (uint64_t)stack->head_dim *
+                                 sizeof(float);
+        }
     }
     return stats;
 }

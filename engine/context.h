@@ -17,9 +17,9 @@
 
 enum { CHUNK = 256, QUERY_BLOCK = 16, WIDE_ROWS = 64 };
 
-struct kept {             /* one attention of every layer: queries as they met the keys (rotated) */
-    float *keys, *values; /* [L, G, N of the side that is read, D] */
-    float *queries;       /* [L, H, N, D]; [1, H, N, D] if they are not kept */
+struct kept { /* one attention of every layer: queries as they met the keys (rotated) */
+    unsigned char *keys, *values; /* [L, G, N of the side that is read] rows of D in the kv_type */
+    float *queries;               /* [L, H, N, D]; [1, H, N, D] if they are not kept */
 };
 
 struct side {
@@ -49,6 +49,8 @@ struct attune_context {
     bool fast, keep_queries, keep_hidden;
     enum attune_activations activations; /* never AUTO */
     char engine[160];
+    enum attune_kv_type kv_type;
+    const struct quant_ops *kv; /* the same */
     struct ablation *ablation; /* what is silenced (ablate.h), or NULL */
     uint64_t edition;          /* grows with every evaluation: what was computed before is old */
     struct attune_context_stats stats;

@@ -139,6 +139,12 @@ FN lanes lanes_halves(const unsigned char *p)
                    _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 16)))};
 }
 
+FN void lanes_put_halves(unsigned char *p, lanes v)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v.a, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(p + 16), _mm256_cvtps_ph(v.b, _MM_FROUND_TO_NEAREST_INT));
+}
+
 FN __m256 bfloats8(const unsigned char *p)
 {
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));

@@ -105,6 +105,11 @@ FN lanes lanes_halves(const unsigned char *p)
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
 
+FN void lanes_put_halves(unsigned char *p, lanes a)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
 FN lanes lanes_bfloats(const unsigned char *p)
 {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));

@@ -115,6 +115,13 @@ static inline lanes lanes_halves(const unsigned char *p)
     return a;
 }
 
+static inline void lanes_put_halves(unsigned char *p, lanes a)
+{
+    for (size_t l = 0; l < 16; l++) {
+        quant_put_half(p + 2 * l, a.v[l]);
+    }
+}
+
 static inline lanes lanes_bfloats(const unsigned char *p)
 {
     lanes a;

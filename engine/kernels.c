@@ -62,6 +62,18 @@ void kernels_widen(const struct kernel_ops *kernel, const struct quant_ops *type
     }
 }
 
+void kernels_narrow(const struct kernel_ops *kernel, const struct quant_ops *type, void *row,
+                    const float *x, size_t n)
+{
+    const struct kernel_stored *stored = kernels_stored(kernel, type->ggml_type);
+
+    if (stored && stored->narrow) {
+        stored->narrow(row, x, n);
+    } else {
+        type->from_float(row, x, n);
+    }
+}
+
 static const struct kernel_ops *fastest(void)
 {
     const struct kernel_ops *best = NULL;

@@ -26,6 +26,8 @@ struct kernel_stored {
                  const float *x /* [n] */, size_t n);
     /* as quant_ops.to_float */
     void (*widen)(float *out /* [n] */, const void *row, size_t n);
+    /* as quant_ops.from_float, but that no finite number becomes infinite; may be NULL */
+    void (*narrow)(void *row, const float *x /* [n] */, size_t n);
 };
 
 struct kernel_ops {
@@ -45,9 +47,10 @@ struct kernel_ops {
     void (*panel)(float *y, size_t ldy, const float *w, size_t ldw, size_t rows, const float *x,
                   size_t ldx, size_t tokens, size_t n);
 
-    /* out[i] = sum over k < n_keys + i * growth of p[i][k] v[k]; p [rows, >= keys], v [keys, d]. */
+    /* out[i] = sum over k < n_keys + i * growth of p[i][k] v[k]; p [rows, >= keys], v [keys, d].
+     * further: the sums go on from what out holds. */
     void (*weigh)(float *out, size_t ldo, const float *p, size_t ldp, size_t rows, size_t n_keys,
-                  size_t growth, const float *v, size_t ldv, size_t d);
+                  size_t growth, const float *v, size_t ldv, size_t d, bool further);
 
     /* row = softmax(row * scale + slope * (k - (n - 1))) */
     void (*softmax)(float *row /* [n] */, size_t n, float scale, float slope);
@@ -73,6 +76,9 @@ const struct kernel_ops *kernels_at(size_t i);
 void kernels_dots(const struct kernel_ops *kernel, const struct quant_ops *type,
                   float *y /* [rows] */, const void *w, size_t row_bytes, size_t rows,
                   const float *x /* [n] */, size_t n);
+/* As kernel_stored.narrow, for any type that can be written. */
+void kernels_narrow(const struct kernel_ops *kernel, const struct quant_ops *type, void *row,
+                    const float *x /* [n] */, size_t n);
 /* As quant_ops.to_float. */
 void kernels_widen(const struct kernel_ops *kernel, const struct quant_ops *type,
                    float *out /* [n] */, const void *row, size_t n);

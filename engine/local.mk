@@ -69,6 +69,8 @@ libengine_a_SOURCES = $(engine_parts) \
 	%D%/beams.c \
 	%D%/bind.c \
 	%D%/bind.h \
+	%D%/cache.c \
+	%D%/cache.h \
 	%D%/candidates.c \
 	%D%/chain_text.c \
 	%D%/checkpoint.c \

@@ -292,7 +292,7 @@ static int find_norms(struct attune_mix *mix, struct attune_error *err)
     for (size_t k = 0; k < mix->shape.n_keys && status == ATTUNE_OK; k++) {
         double sum = 0;
 
-        attend_value(&rel, mix->options.layer, mix->options.head, k, v);
+        attend_value(mix->ctx, &rel, mix->options.layer, mix->options.head, k, v);
         for (size_t i = 0; i < d; i++) {
             double part = 0;
 
@@ -334,7 +334,7 @@ static void step_rows(void *arg, int part, int n_parts)
     team_share(s->n, 1, part, n_parts, &first, &last);
     for (size_t r = first; r < last; r++) {
         s->ctx->kernel->weigh(sum, s->keys, s->rows + r * s->keys + s->at, s->keys, 1, s->count, 0,
-                              s->mean, s->keys, s->keys);
+                              s->mean, s->keys, s->keys, false);
         s->ctx->kernel->add(s->next + r * s->keys, sum, s->keys);
     }
 }

@@ -149,6 +149,7 @@ static int prepare(struct replay *replay, const struct attune_model *model, int 
                                              .activations = attune_engine_activations(r->engine)};
     int status = attune_chain_parse(&replay->chain, r->chain, err);
 
+    options.kv_type = attune_engine_kv_type(r->engine);
     if (r->n_decoder && r->n_decoder + replay->n + 1 > (size_t)options.n_context) {
         options.n_context = (int)(r->n_decoder + replay->n + 1);
     }

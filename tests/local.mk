@@ -35,6 +35,7 @@ check_PROGRAMS += \
 	%D%/engine/shift_test \
 	%D%/engine/activations_test \
 	%D%/engine/attention_test \
+	%D%/engine/cache_test \
 	%D%/engine/context_test \
 	%D%/engine/convert_test \
 	%D%/engine/forward_test \
@@ -181,6 +182,7 @@ golden_sources = %D%/engine/golden.c %D%/engine/golden.h
 %C%_engine_activations_test_SOURCES = %D%/engine/activations_test.c $(golden_sources)
 %C%_engine_attention_test_SOURCES = %D%/engine/attention_test.c $(golden_sources)
 %C%_engine_convert_test_SOURCES = %D%/engine/convert_test.c $(golden_sources) $(made_sources)
+%C%_engine_cache_test_SOURCES = %D%/engine/cache_test.c $(golden_sources)
 %C%_engine_context_test_SOURCES = %D%/engine/context_test.c $(golden_sources)
 %C%_engine_near_test_SOURCES = %D%/engine/near_test.c $(golden_sources)
 %C%_engine_lookahead_test_SOURCES = %D%/engine/lookahead_test.c $(golden_sources)
@@ -307,6 +309,7 @@ endif
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
 dist_check_SCRIPTS += %D%/cli/ablate.sh
+dist_check_SCRIPTS += %D%/cli/kv_type.sh
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh
 dist_check_SCRIPTS += %D%/cli/translate.sh
 dist_check_SCRIPTS += %D%/cli/library.sh

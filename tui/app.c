@@ -503,7 +503,7 @@ static int open_bench(struct app *app, const struct app_options *options,
 {
     struct bench_options bench = {options->model, options->db, options->threads, options->context,
                                   conf_get(&app->conf, OPTION_chain),
-                                  options->activations};
+                                  options->activations, options->kv_type};
     sigset_t all, before;
     int status;
 

@@ -35,6 +35,7 @@ struct app_options {
     const char *example; /* what the composer begins with, or NULL */
     int threads, context;
     enum attune_activations activations;
+    enum attune_kv_type kv_type;
     int colour; /* enum colour_tier or -1 */
     bool ascii;
 };

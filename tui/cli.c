@@ -32,6 +32,7 @@ static const struct cli_option model_options[] = {
     {"threads", 't', "N", "threads to compute with"},
     {"context", 'c', "N", "positions to hold"},
     {"fast", 0, NULL, "BLAS for long prompts: close, not bit for bit equal"},
+    {"kv-type", 0, "TYPE", "what keys and values are kept in: f32, f16 or q8_0"},
     {"activations", 0, "KIND", "what meets quantised weights: q8 (rounded), f32; auto"},
     {NULL, 0, NULL, NULL},
 };

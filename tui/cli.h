@@ -121,7 +121,7 @@ struct cli_context {
     size_t n_decoder;
     struct attune_context *ctx;
 };
-int cli_context_options(struct cli *cli, struct attune_context_options *out /* -t, --fast, --activations */,
+int cli_context_options(struct cli *cli, struct attune_context_options *out /* -t, --fast, --activations, --kv-type */,
                         struct attune_error *err);
 int cli_open_context(struct cli *cli, struct cli_context *out, struct attune_context_options options, size_t room,
                      bool sync, struct attune_error *err);

@@ -90,8 +90,9 @@ int cli_sync_context(struct cli *cli, struct cli_context *c, struct attune_error
 int cli_context_options(struct cli *cli, struct attune_context_options *out,
                         struct attune_error *err)
 {
-    const char *activations = cli_value(cli, "activations");
+    const char *activations = cli_value(cli, "activations"), *kv = cli_value(cli, "kv-type");
     long threads = 0;
+    int status = ATTUNE_OK;
 
     if (cli_long(cli, "threads", 1, 4096, &threads) != CLI_OK) {
         return attune_error_set(err, ATTUNE_ARGUMENT, 0, "the number of threads is out of range");
@@ -99,7 +100,10 @@ int cli_context_options(struct cli *cli, struct attune_context_options *out,
     out->n_threads = (int)threads;
     out->fast = cli_has(cli, "fast");
     out->progress = &cli->progress;
-    return activations ? attune_activations_parse(&out->activations, activations, err) : ATTUNE_OK;
+    if (activations) {
+        status = attune_activations_parse(&out->activations, activations, err);
+    }
+    return kv && status == ATTUNE_OK ? attune_kv_type_parse(&out->kv_type, kv, err) : status;
 }
 
 int cli_open_context(struct cli *cli, struct cli_context *out,

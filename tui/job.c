@@ -56,6 +56,7 @@ static void do_load(struct worker *w, struct job *job)
         .n_threads = w->settings.n_threads,
         .progress = &w->progress,
         .activations = w->settings.activations,
+        .kv_type = w->settings.kv_type,
     };
     struct event *event = event_new(EVENT_loaded);
     int status =

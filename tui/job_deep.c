@@ -28,6 +28,7 @@ static int make(struct worker *w, size_t wanted, struct attune_error *err)
                                                        (int)(n < INT32_MAX ? n : INT32_MAX),
                                                    .n_threads = w->settings.n_threads,
                                                    .activations = w->settings.activations,
+                                                   .kv_type = w->settings.kv_type,
                                                    .keep_hidden = true};
 
     attune_context_free(w->deep);

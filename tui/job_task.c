@@ -246,6 +246,7 @@ static int read_text(struct reading *r, struct worker *w, const char *text, cons
     size_t width = (size_t)attune_model_info(w->model)->d_model;
     struct attune_context_options options = {.n_threads = w->settings.n_threads,
                                              .activations = w->settings.activations,
+                                             .kv_type = w->settings.kv_type,
                                              .keep_hidden = true};
     int status;
 

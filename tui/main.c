@@ -21,6 +21,7 @@ static int list_verbs(FILE *out)
             "  -t, --threads N          threads to compute with\n"
             "  -c, --context N          positions to hold\n"
             "  --activations KIND       what meets quantised weights: q8 (rounded), f32; auto\n"
+            "  --kv-type TYPE           what keys and values are kept in: f32, f16 or q8_0\n"
             "  --db FILE                where runs are kept\n"
             "  --log FILE               where messages go while the screen is up\n"
             "  --colour WHICH           auto, mono, 8, 256 or direct\n"
@@ -51,6 +52,7 @@ static void set_locale(void)
 struct screen_options {
     struct app_options app;
     const char *model, *threads, *context, *activations, *colour;
+    const char *model, *threads, *context, *kv_type, *colour;
 };
 
 /* The value of an option that stands at argv[*i]: after = or as the next argument. NULL: it is
@@ -84,6 +86,10 @@ static int read_options(struct screen_options *o, int argc, char **argv)
         {"context", 'c', &o->context}, {"activations", 0, &o->activations},
         {"db", 0, &o->app.db},         {"log", 0, &o->app.log},
         {"colour", 0, &o->colour},     {"color", 0, &o->colour},
+        {"model", 'm', &o->model}, {"threads", 't', &o->threads}, {"context", 'c', &o->context},
+        {"db", 0, &o->app.db},     {"log", 0, &o->app.log},       {"colour", 0, &o->colour},
+        {"kv-type", 0, &o->kv_type},
+        {"color", 0, &o->colour},
     };
 
     for (int i = 1; i < argc; i++) {
@@ -158,6 +164,9 @@ static int open_workbench(int argc, char **argv)
     if (status == CLI_OK && o.activations &&
         attune_activations_parse(&o.app.activations, o.activations, &err) != ATTUNE_OK) {
         status = wrong("--activations", "auto, f32 or q8");
+    if (status == CLI_OK && o.kv_type &&
+        attune_kv_type_parse(&o.app.kv_type, o.kv_type, &err) != ATTUNE_OK) {
+        status = wrong("--kv-type", err.text);
     }
     if (status == CLI_OK) {
         status = read_colour(&o.app.colour, o.colour);

@@ -161,10 +161,12 @@ static void title_text(const struct panel *panel, char *out, size_t capacity)
         char what[40];
 
         snprintf(what, sizeof what, "layer %d head %d", b->layer, b->head);
-        snprintf(out, capacity, "Attention \u00b7 %s%s%s%s",
+        snprintf(out, capacity, "Attention \u00b7 %s%s%s%s%s%s",
                  b->kind == ATTUNE_STACK_SELF ? "" : attune_stack_text(b->kind),
                  b->kind == ATTUNE_STACK_SELF ? "" : " ",
                  s->look.mix.way == ATTUNE_MIX_HEAD ? what : attune_mix_way_text(s->look.mix.way),
+                 b->kv_type == ATTUNE_KV_F32 ? "" : " \u00b7 K as kept in ",
+                 b->kv_type == ATTUNE_KV_F32 ? "" : attune_kv_type_text(b->kv_type),
                  waits ? " \u00b7 \u2026" : "");
     } else {
         snprintf(out, capacity, "Attention");

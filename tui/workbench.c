@@ -23,6 +23,7 @@ int bench_open(struct workbench *b, const struct bench_options *options, struct 
     b->shown_step = -1;
     b->state = BENCH_LOADING;
     b->seed = attune_rng_seed();
+    b->kv_type = options->kv_type;
     b->session = strdup("workbench");
     status = b->session ? attune_prompt_init(&b->prompt, err)
                         : attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory");

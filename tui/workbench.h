@@ -309,6 +309,7 @@ struct workbench {
     struct attune_compare *compare; /* as last asked for, or NULL */
     size_t progress_done, progress_total; /* of what the worker does now */
     size_t token_cursor;                  /* position in tokens + steps that panels share */
+    enum attune_kv_type kv_type; /* what a map was computed from */
     enum attune_stack kind; /* which attention, and which head of it, they share too */
     int layer, head;
     size_t key_cursor; /* the column of the attention panel's cursor */
@@ -320,6 +321,7 @@ struct bench_options {
     int n_threads, n_context;
     const char *chain; /* of the configuration, as text; NULL or "": none */
     enum attune_activations activations;
+    enum attune_kv_type kv_type; /* what keys and values are kept in */
 };
 int bench_open(struct workbench *b, const struct bench_options *options, struct attune_error *err);
 void bench_close(struct workbench *b);

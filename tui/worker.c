@@ -303,6 +303,7 @@ int worker_open(struct worker **out, const struct bench_options *options, struct
     w->settings.n_threads = options->n_threads;
     w->settings.n_context = options->n_context;
     w->settings.activations = options->activations;
+    w->settings.kv_type = options->kv_type;
     w->settings.unpaced = getenv("ATTUNE_TEST") != NULL;
     w->settings.db_path = options->db_path ? strdup(options->db_path) : NULL;
     w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -170,6 +170,7 @@ struct worker {
         char *db_path;
         int n_threads, n_context;
         enum attune_activations activations;
+        enum attune_kv_type kv_type;
         bool unpaced; /* tests: a replay does not wait between steps */
     } settings;
     struct attune_model *model; /* borrowed from the workbench once it was sent there */

@@ -29,6 +29,11 @@ enum attune_activations {
 };
 const char *attune_activations_text(enum attune_activations activations); /* "auto", "f32", "q8" */
 int attune_activations_parse(enum attune_activations *out, const char *text, struct attune_error *err);
+/* How keys and values are kept. Rounded ones are as exact in the sense above: every result, and every
+ * attention map, is computed from what is kept. */
+enum attune_kv_type { ATTUNE_KV_F32, ATTUNE_KV_F16, ATTUNE_KV_Q8_0 /* heads of 32 n dimensions */, ATTUNE_KV_COUNT };
+const char *attune_kv_type_text(enum attune_kv_type type); /* "f32", "f16", "q8_0" */
+int attune_kv_type_parse(enum attune_kv_type *out, const char *text, struct attune_error *err);
 
 struct attune_context_options { /* zero means default */
     int n_context;    /* positions to hold; 0: the model's own limit */
@@ -38,6 +43,7 @@ struct attune_context_options { /* zero means default */
     bool fast;        /* give up exactness for BLAS speed */
     enum attune_activations activations;
     struct attune_progress *progress; /* of weights that are put in order here, the first time */
+    enum attune_kv_type kv_type;
 };
 
 int attune_context_new(struct attune_context **out, const struct attune_model *model,
@@ -72,6 +78,7 @@ void attune_context_truncate(struct attune_context *ctx, size_t n);
 size_t attune_context_length(const struct attune_context *ctx);
 size_t attune_context_capacity(const struct attune_context *ctx);
 int attune_context_threads(const struct attune_context *ctx);
+enum attune_kv_type attune_context_kv_type(const struct attune_context *ctx);
 const attune_token *attune_context_tokens(const struct attune_context *ctx); /* [length], borrowed */
 /* What the encoder of an encoder-decoder holds: [*n], borrowed; *n 0 for other models. */
 const attune_token *attune_context_encoder_tokens(const struct attune_context *ctx, size_t *n);
@@ -79,12 +86,13 @@ const struct attune_model *attune_context_model(const struct attune_context *ctx
 
 /* F32 or Q8: what AUTO came to. */
 enum attune_activations attune_context_activations(const struct attune_context *ctx);
-/* What computes here, as it is kept with a run: the engine's fingerprint, and its activations where
- * they are rounded. Borrowed. */
+/* What computes here, as it is kept with a run: the engine's fingerprint, and its activations,
+ * keys and values where they are rounded. Borrowed. */
 const char *attune_context_engine(const struct attune_context *ctx);
 /* What to ask of a context so that it computes as such a line says: F32, or AUTO where they were
- * rounded. */
+ * rounded; how keys and values were kept. */
 enum attune_activations attune_engine_activations(const char *engine);
+enum attune_kv_type attune_engine_kv_type(const char *engine);
 
 /* Which stack or attention is meant. SELF: the only one of a decoder or an encoder model; for the hidden
  * states and states of an encoder-decoder, where it is left open, the decoder. */
@@ -126,6 +134,7 @@ struct attune_context_stats {
     size_t reused, evaluated; /* tokens of the last sync or append */
     double eval_ms;           /* wall time of it */
     uint64_t bytes;           /* memory held by the context */
+    uint64_t kv_bytes;        /* of these, keys and values */
     uint64_t query_bytes;     /* of these, kept for attention maps alone */
 };
 struct attune_context_stats attune_context_stats(const struct attune_context *ctx);

@@ -33,7 +33,8 @@ static void run(const struct kernel_ops *kernel, const struct head *h, double se
             kernel->softmax(h->scores + i * h->n, q + i + 1, 0.125f, 0);
         }
         t[2] = bench_cpu();
-        kernel->weigh(h->out + q * D, D, h->scores, h->n, rows, q + 1, 1, h->v, D, D);
+        kernel->weigh(h->out + q * D, D, h->scores, h->n, rows, q + 1, 1, h->v, D, D,
+                      false);
         t[3] = bench_cpu();
         for (int s = 0; s < N_STEPS; s++) {
             seconds[s] += t[s + 1] - t[s];

@@ -130,7 +130,7 @@ static double *said_by(struct attune_context *ctx, int head)
     const struct stack *stack = ctx->main.stack;
     size_t d = (size_t)stack->head_dim,
            group = (size_t)(head / (stack->n_heads / stack->n_kv_heads));
-    const float *v = ctx->main.self.values + group * ctx->main.capacity * d;
+    const float *v = (const float *)(const void *)ctx->main.self.values + group * ctx->main.capacity * d;
     float *map = malloc(T * T * sizeof *map);
     double *out = calloc(T * d, sizeof *out);
 

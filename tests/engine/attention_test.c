@@ -153,11 +153,11 @@ static void the_map_is_what_was_used(void **state)
                 size_t last = (size_t)r->main.n_layers - 1,
                        group = (size_t)(h / (r->main.n_heads / r->main.n_kv_heads));
                 const float *v =
-                    ctx->main.self.values +
+                    (const float *)(const void *)ctx->main.self.values +
                     (last * (size_t)r->main.n_kv_heads + group) * ctx->main.capacity * head_dim;
 
                 slice(ctx, (int)last, h, 0, T, 0, T, map);
-                ctx->kernel->weigh(out, head_dim, map, T, T, 1, 1, v, head_dim, head_dim);
+                ctx->kernel->weigh(out, head_dim, map, T, T, 1, 1, v, head_dim, head_dim, false);
                 for (size_t t = 0; t < T; t++) {
                     assert_memory_equal(out + t * head_dim,
                                         ctx->heads + t * width + (size_t)h * head_dim,

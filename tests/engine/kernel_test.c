@@ -163,6 +163,37 @@ static void stored_rows_are_widened_rows(void **state)
     }
 }
 
+/* Halves as quant.h rounds them, but for numbers that would be infinite. */
+static void narrow_rows_are_rounded_rows(void **state)
+{
+    const struct quant_ops *type = quant_by_name("f16");
+
+    for (size_t i = 0; i < kernels_count(); i++) {
+        for (size_t n = 1; n < 70 && kernels_at(i)->usable(); n++) {
+            float *x = new_floats(n), *wide = new_floats(n), *want = new_floats(n);
+            unsigned char *got = malloc(2 * n), *row = malloc(2 * n);
+
+            assert_true(got && row);
+            for (size_t k = 0; k < n; k++) {
+                x[k] *= exp2f(made_uniform(-28, 17));
+            }
+            kernels_narrow(kernels_at(i), type, got, x, n);
+            kernels_widen(kernels_at(i), type, wide, got, n);
+            type->from_float(row, x, n);
+            type->to_float(want, row, n);
+            for (size_t k = 0; k < n; k++) {
+                want[k] = isinf(want[k]) ? copysignf(65504, want[k]) : want[k];
+            }
+            same_bits("narrow", kernels_at(i)->name, wide, want, n);
+            free(x);
+            free(wide);
+            free(want);
+            free(got);
+            free(row);
+        }
+    }
+}
+
 /* ---- attention ---------------------------------------------------------------------------------
  */
 
@@ -173,15 +204,20 @@ static void check_weigh(const struct kernel_ops *kernel, size_t rows, size_t n_k
     size_t ldo = d + made_below(3);
     float *p = new_floats(rows * ldp), *v = new_floats(most * ldv);
     float *out = new_floats(rows * ldo), *plain = copy_floats(out, rows * ldo);
+    float *parts = copy_floats(out, rows * ldo);
+    size_t some = made_below(n_keys + 1);
 
     for (size_t i = 0; i < rows; i++) { /* what a row may not see is never read */
         for (size_t k = n_keys + i * growth; k < ldp; k++) {
             p[i * ldp + k] = NAN;
         }
     }
-    kernel->weigh(out, ldo, p, ldp, rows, n_keys, growth, v, ldv, d);
-    kernel_plain.weigh(plain, ldo, p, ldp, rows, n_keys, growth, v, ldv, d);
+    kernel->weigh(out, ldo, p, ldp, rows, n_keys, growth, v, ldv, d, false);
+    kernel_plain.weigh(plain, ldo, p, ldp, rows, n_keys, growth, v, ldv, d, false);
     same_bits("weigh", kernel->name, out, plain, rows * ldo);
+    kernel->weigh(parts, ldo, p, ldp, rows, some, 0, v, ldv, d, false);
+    kernel->weigh(parts, ldo, p + some, ldp, rows, n_keys - some, growth, v + some * ldv, ldv, d, true);
+    same_bits("weigh in two parts", kernel->name, parts, out, rows * ldo);
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < d; j++) {
             double sum = 0, size = 0;
@@ -197,6 +233,7 @@ static void check_weigh(const struct kernel_ops *kernel, size_t rows, size_t n_k
     free(p);
     free(v);
     free(out);
+    free(parts);
     free(plain);
 }
 
@@ -523,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_of_any_shape),
         cmocka_unit_test(stored_rows_are_widened_rows),
+        cmocka_unit_test(narrow_rows_are_rounded_rows),
         cmocka_unit_test(weighted_sums_of_any_shape),
         cmocka_unit_test(softmax_of_any_row),
         cmocka_unit_test(norms_of_any_width),
