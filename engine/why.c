@@ -107,7 +107,7 @@ int attune_why_pair(struct attune_why_pair *out, float *products, struct attune_
         return no_memory(err);
     }
     attend_query(ctx, &rel, layer, head, q, products);
-    attend_key(&rel, layer, head, k, key);
+    attend_key(ctx, &rel, layer, head, k, key);
     attend_terms(ctx, &rel, layer, head, q, k, &scale, &added, &sloped);
     for (size_t i = 0; i < d; i++) {
         double product = (double)products[i] * (double)key[i] * (double)scale;
@@ -243,7 +243,7 @@ static int add_heads(struct way *w, const struct relation *rel, enum attune_stac
             if (w->weights[k] == 0) {
                 continue;
             }
-            attend_value(rel, layer, h, k, w->row);
+            attend_value(w->ctx, rel, layer, h, k, w->row);
             for (size_t i = 0; i < d; i++) {
                 part += w->r[(size_t)h * d + i] * (double)w->row[i];
             }

@@ -113,18 +113,23 @@ void map_title(const struct map *m, bool all, char *out, size_t capacity)
     static const char *const kinds[ATTUNE_STACK_COUNT] = {
         "self-attention", "encoder's self-attention", "decoder's self-attention",
         "cross-attention"};
+    enum attune_kv_type type = attune_context_kv_type(m->ctx);
+    char kept[40] = "";
 
+    if (type != ATTUNE_KV_F32) { /* the map is of rounded keys: say so */
+        snprintf(kept, sizeof kept, ", K as kept in %s", attune_kv_type_text(type));
+    }
     if (all) {
-        snprintf(out, capacity, "%s, %d layers x %d heads, %s", m->model, m->shape.n_layers,
-                 m->shape.n_heads, kinds[m->kind]);
+        snprintf(out, capacity, "%s, %d layers x %d heads, %s%s", m->model, m->shape.n_layers,
+                 m->shape.n_heads, kinds[m->kind], kept);
     } else if (m->mix) {
         char mix[160];
 
         attune_mix_title(mix, sizeof mix, attune_mix_options_of(m->mix), m->shape.n_layers);
-        snprintf(out, capacity, "%s, %s, %s", m->model, mix, kinds[m->kind]);
+        snprintf(out, capacity, "%s, %s, %s%s", m->model, mix, kinds[m->kind], kept);
     } else {
-        snprintf(out, capacity, "%s, layer %d of 0-%d, head %d of 0-%d, %s", m->model, m->layer,
-                 m->shape.n_layers - 1, m->head, m->shape.n_heads - 1, kinds[m->kind]);
+        snprintf(out, capacity, "%s, layer %d of 0-%d, head %d of 0-%d, %s%s", m->model, m->layer,
+                 m->shape.n_layers - 1, m->head, m->shape.n_heads - 1, kinds[m->kind], kept);
     }
 }
 

@@ -216,7 +216,8 @@ static void check_weigh(const struct kernel_ops *kernel, size_t rows, size_t n_k
     kernel_plain.weigh(plain, ldo, p, ldp, rows, n_keys, growth, v, ldv, d, false);
     same_bits("weigh", kernel->name, out, plain, rows * ldo);
     kernel->weigh(parts, ldo, p, ldp, rows, some, 0, v, ldv, d, false);
-    kernel->weigh(parts, ldo, p + some, ldp, rows, n_keys - some, growth, v + some * ldv, ldv, d, true);
+    kernel->weigh(parts, ldo, p + some, ldp, rows, n_keys - some, growth, v + some * ldv, ldv, d,
+                  true);
     same_bits("weigh in two parts", kernel->name, parts, out, rows * ldo);
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < d; j++) {

@@ -230,7 +230,7 @@ static void lengths_of_values(void **state)
     assert_int_equal(attune_attention_slice(ctx, ATTUNE_STACK_SELF, 1, 2, 0, T, 0, T, map, NULL),
                      ATTUNE_OK);
     for (size_t k = 0; k < T; k++) {
-        const float *v = ctx->main.self.values +
+        const float *v = (const float *)(const void *)ctx->main.self.values +
                          ((size_t)ctx->main.stack->n_kv_heads + 2) * ctx->main.capacity * head_dim +
                          k * head_dim;
         double norm = 0;
