@@ -51,8 +51,7 @@ static void set_locale(void)
 
 struct screen_options {
     struct app_options app;
-    const char *model, *threads, *context, *activations, *colour;
-    const char *model, *threads, *context, *kv_type, *colour;
+    const char *model, *threads, *context, *activations, *kv_type, *colour;
 };
 
 /* The value of an option that stands at argv[*i]: after = or as the next argument. NULL: it is
@@ -164,6 +163,7 @@ static int open_workbench(int argc, char **argv)
     if (status == CLI_OK && o.activations &&
         attune_activations_parse(&o.app.activations, o.activations, &err) != ATTUNE_OK) {
         status = wrong("--activations", "auto, f32 or q8");
+    }
     if (status == CLI_OK && o.kv_type &&
         attune_kv_type_parse(&o.app.kv_type, o.kv_type, &err) != ATTUNE_OK) {
         status = wrong("--kv-type", err.text);
