@@ -46,7 +46,7 @@ struct attune_store *job_store(struct worker *w, struct attune_error *err)
     return w->store;
 }
 
-static void do_load(struct worker *w, struct job *job)
+void job_load(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_model *model = NULL;
@@ -217,7 +217,7 @@ static int evaluate(struct worker *w, const struct job *job, const struct attune
     return status;
 }
 
-static void do_evaluate(struct worker *w, struct job *job)
+void job_evaluate(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_rendered text = {0};
@@ -241,11 +241,6 @@ static void do_evaluate(struct worker *w, struct job *job)
     }
     attune_task_tokens_done(&read);
     attune_rendered_done(&text);
-}
-
-static void do_attention(struct worker *w, struct job *job)
-{
-    job_attention(w, job);
 }
 
 static void tell_step(struct worker *w, const struct attune_step *step, size_t index,
@@ -301,7 +296,7 @@ int job_produce(struct worker *w, struct attune_run *run, struct attune_error *e
     while ((more = attune_run_next(run, &step, &w->progress, err)) > 0) {
         tell_step(w, &step, n++, attune_generation_logits(attune_run_generation(run)), n_vocab);
         while ((aside = worker_steal(w, JOB_attention))) {
-            do_attention(w, aside);
+            job_attention(w, aside);
             job_free(aside);
         }
     }
@@ -311,7 +306,7 @@ int job_produce(struct worker *w, struct attune_run *run, struct attune_error *e
     return more < 0 ? -more : ATTUNE_OK;
 }
 
-static void do_run(struct worker *w, struct job *job)
+void job_run(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_rendered text = {0};
@@ -363,7 +358,7 @@ static void do_run(struct worker *w, struct job *job)
     attune_rendered_done(&text);
 }
 
-static void do_step(struct worker *w, struct job *job)
+void job_step(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct event *event = event_new(EVENT_logits);
@@ -398,7 +393,7 @@ static void do_step(struct worker *w, struct job *job)
     worker_tell(w, event);
 }
 
-static void do_list(struct worker *w, struct job *job)
+void job_list(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_store *store = job_store(w, &err);
@@ -510,12 +505,7 @@ void job_replay(struct worker *w, struct job *job)
     attune_run_record_done(&record);
 }
 
-static void do_replay(struct worker *w, struct job *job)
-{
-    job_replay(w, job);
-}
-
-static void do_restore(struct worker *w, struct job *job)
+void job_restore(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_store *store = job_store(w, &err);
@@ -526,7 +516,7 @@ static void do_restore(struct worker *w, struct job *job)
     }
 }
 
-static void do_remove(struct worker *w, struct job *job)
+void job_remove(struct worker *w, struct job *job)
 {
     struct attune_error err = {0};
     struct attune_store *store = job_store(w, &err);
@@ -536,94 +526,14 @@ static void do_remove(struct worker *w, struct job *job)
         say_error(w, &err);
     } else {
         worker_say(w, false, "removed");
-        do_list(w, job);
+        job_list(w, job);
     }
-}
-
-static void do_walk(struct worker *w, struct job *job)
-{
-    job_walk(w, job);
-}
-
-static void do_score(struct worker *w, struct job *job)
-{
-    job_score(w, job);
-}
-
-static void do_pick(struct worker *w, struct job *job)
-{
-    job_pick(w, job);
-}
-
-static void do_heads(struct worker *w, struct job *job)
-{
-    job_heads(w, job);
-}
-
-static void do_write(struct worker *w, struct job *job)
-{
-    job_write(w, job);
-}
-
-static void do_why(struct worker *w, struct job *job)
-{
-    job_why(w, job);
-}
-
-static void do_tree(struct worker *w, struct job *job)
-{
-    job_tree(w, job);
-}
-
-static void do_lens(struct worker *w, struct job *job)
-{
-    job_lens(w, job);
-}
-
-static void do_ladder(struct worker *w, struct job *job)
-{
-    job_ladder(w, job);
-}
-
-static void do_fork(struct worker *w, struct job *job)
-{
-    job_fork(w, job);
-}
-
-static void do_compare(struct worker *w, struct job *job)
-{
-    job_compare(w, job);
-}
-
-static void do_journal(struct worker *w, struct job *job)
-{
-    job_journal(w, job);
-}
-
-static void do_undo(struct worker *w, struct job *job)
-{
-    job_undo(w, job);
-}
-
-static void do_back(struct worker *w, struct job *job)
-{
-    job_back(w, job);
-}
-
-static void do_mark(struct worker *w, struct job *job)
-{
-    job_mark(w, job);
-}
-
-static void do_prune(struct worker *w, struct job *job)
-{
-    job_prune(w, job);
 }
 
 void job_do(struct worker *w, struct job *job)
 {
     static void (*const table[])(struct worker *, struct job *) = {
-#define KIND(name, text, latest) do_##name,
+#define KIND(name, text, latest) job_##name,
         JOB_LIST(KIND)
 #undef KIND
     };

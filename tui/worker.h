@@ -62,10 +62,10 @@ struct job { /* fields that a kind does not need stay zero */
     struct attention_file file;         /* write */
     struct why_ask why;
     struct tree_request tree;
-    int64_t run;                        /* replay, restore, remove */
-    char *ablation;                     /* evaluate, step: what is ablated, or NULL */
-    bool verify;                        /* pick: broken lines are left out */
-    int64_t runs[ATTUNE_COMPARE_MOST];  /* compare: [n_runs] */
+    int64_t run;                       /* replay, restore, remove */
+    char *ablation;                    /* evaluate, step: what is ablated, or NULL */
+    bool verify;                       /* pick: broken lines are left out */
+    int64_t runs[ATTUNE_COMPARE_MOST]; /* compare: [n_runs] */
     size_t n_runs;
     enum attune_journal_move move; /* undo, back */
     enum attune_mark_kind mark;    /* mark: of `text`, put on, or with `verify` taken off */
@@ -206,37 +206,21 @@ void worker_say(struct worker *w, bool is_error, const char *text);
 struct job *worker_steal(struct worker *w, enum job_kind kind);
 /* Waits at most ms; true if the running job was cancelled meanwhile. */
 bool worker_pause(struct worker *w, double ms);
-void job_do(struct worker *w, struct job *job);        /* job.c */
-struct attune_input job_input(const struct job *job);  /* borrows from the job */
-void job_attention(struct worker *w, struct job *job); /* job_attention.c */
-void job_heads(struct worker *w, struct job *job);     /* job_attention.c */
-void job_write(struct worker *w, struct job *job);     /* job_attention.c */
-void job_compare(struct worker *w, struct job *job);   /* job_store.c */
-void job_journal(struct worker *w, struct job *job);   /* job_store.c */
-void job_undo(struct worker *w, struct job *job);      /* job_store.c */
-void job_back(struct worker *w, struct job *job);      /* job_store.c */
-void job_prune(struct worker *w, struct job *job);     /* job_store.c */
-void job_mark(struct worker *w, struct job *job);      /* job_store.c */
-/* The run is open now. */
-void job_opened(struct worker *w, int64_t run);     /* job_store.c */
-void job_replay(struct worker *w, struct job *job); /* job.c */
-void job_pick(struct worker *w, struct job *job);   /* job_pick.c */
-void job_walk(struct worker *w, struct job *job);   /* job_walk.c */
-void job_score(struct worker *w, struct job *job);  /* job_walk.c */
+void job_do(struct worker *w, struct job *job);       /* job.c: the one of its kind below */
+struct attune_input job_input(const struct job *job); /* borrows from the job */
+#define KIND(name, text, latest) void job_##name(struct worker *w, struct job *job);
+JOB_LIST(KIND)
+#undef KIND
 
-void job_lens(struct worker *w, struct job *job);   /* job_deep.c */
-void job_ladder(struct worker *w, struct job *job); /* job_ladder.c */
-void job_why(struct worker *w, struct job *job);       /* job_why.c */
-void job_lens(struct worker *w, struct job *job);      /* job_deep.c */
-/* The context that keeps hidden states, holding what the job reads; borrowed. */
+/* The run is open now (job_store.c). */
+void job_opened(struct worker *w, int64_t run);
+/* The context that keeps hidden states, holding what the job reads; borrowed (job_deep.c). */
 int job_deep(struct attune_context **out, struct worker *w, const struct job *job,
              struct attune_error *err);
-void job_tree(struct worker *w, struct job *job);      /* job_tree.c */
-void job_fork(struct worker *w, struct job *job);      /* job_fork.c */
-/* All steps of a run that has started, told one by one; a status. */
+/* All steps of a run that has started, told one by one; a status (job.c). */
 int job_produce(struct worker *w, struct attune_run *run, struct attune_error *err);
-struct attune_store *job_store(struct worker *w,
-                               struct attune_error *err); /* NULL: none, err set */
+/* NULL: none, err set. */
+struct attune_store *job_store(struct worker *w, struct attune_error *err);
 
 /* job_task.c. What the task reads of the job's prompt; its bytes are those of the rendered text
  * where one is given, else of the fields. */

@@ -21,16 +21,21 @@ number() {
 	tr ',{}' '\n\n\n' | sed -n "s/.*\"$1\": *\([0-9.eE+-]*\).*/\1/p" | head -n 1
 }
 
-# tokens/s: prefill, then decode
+# tokens/s: prefill of the prompt, then decode from an empty context, as the peers do it
 take_attune() {
-	$before "$attune" bench --json -m "$1" -p "$prompt" -n "$new" -t "$threads" -r 1 >"$work/out"
-	echo "$(number prefill_tokens_per_s <"$work/out") $(number decode_tokens_per_s <"$work/out")"
+	$before "$attune" bench --json -m "$1" -p "$prompt" -n 1 -t "$threads" -r 1 >"$work/p"
+	$before "$attune" bench --json -m "$1" -p 1 -n "$new" -t "$threads" -r 1 >"$work/n"
+	echo "$(number prefill_tokens_per_s <"$work/p") $(number decode_tokens_per_s <"$work/n")"
 }
 
+# 0 0 where the peer does not take the file
 take_peer() {
-	$before "$2" -m "$1" -p "$prompt" -n 0 -t "$threads" -r 1 -o json >"$work/p" 2>"$work/err"
-	$before "$2" -m "$1" -p 0 -n "$new" -t "$threads" -r 1 -o json >"$work/n" 2>"$work/err"
-	echo "$(number avg_ts <"$work/p") $(number avg_ts <"$work/n")"
+	if $before "$2" -m "$1" -p "$prompt" -n 0 -t "$threads" -r 1 -o json >"$work/p" 2>"$work/err" &&
+		$before "$2" -m "$1" -p 0 -n "$new" -t "$threads" -r 1 -o json >"$work/n" 2>"$work/err"; then
+		echo "$(number avg_ts <"$work/p") $(number avg_ts <"$work/n")"
+	else
+		echo "0 0"
+	fi
 }
 
 # median of column $1 of a file
@@ -62,6 +67,9 @@ for model; do
 		p=$(median 1 "$work/peer$i.figures") n=$(median 2 "$work/peer$i.figures")
 		awk -v m="$name" -v e="$peer" -v a="$a" -v b="$b" -v p="$p" -v n="$n" 'BEGIN {
 			sub(/\/bin\/[^\/]*$/, "", e); sub(/.*\//, "", e)
-			printf "| %s | %s | %.1f | %.2f | %.1f | %.2f |\n", m, e, p, a / p, n, b / n }'
+			if (p > 0 && n > 0)
+				printf "| %s | %s | %.1f | %.2f | %.1f | %.2f |\n", m, e, p, a / p, n, b / n
+			else
+				printf "| %s | %s | does not take it | | | |\n", m, e }'
 	done
 done
