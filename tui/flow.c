@@ -96,11 +96,12 @@ static void close_form(struct flow *f)
  * below the blocks says so. NULL: no variable is at s. */
 static const char *variable_at(const struct attune_prompt *rest, const char *s, size_t *len)
 {
-    const char *end = strstr(s, "}}");
+    bool opens = strncmp(s, "{{", 2) == 0;
+    const char *end = opens ? strstr(s, "}}") : NULL;
+    size_t from = opens ? 2 + strspn(s + 2, " ") : 0, n;
     char name[128];
-    size_t from = 2 + strspn(s + 2, " "), n;
 
-    if (strncmp(s, "{{", 2) != 0 || !end || (size_t)(end - s) < from) {
+    if (!end || (size_t)(end - s) < from) {
         return NULL;
     }
     n = (size_t)(end - s) - from;
