@@ -1,9 +1,10 @@
 /* How fast the screen answers: the first frame, a knob tick, a key while the model writes, and one
- * at the end of a long prompt until its tokens are counted and the next distribution stands there.
+ * at the end of a long prompt until its tokens are counted and the next distribution stands there,
+ * and the next head of such a prompt until its map is drawn.
  * Times are measured from outside, through a pseudo-terminal: from the byte sent to the cell that
  * shows it.
  *
- *   tests/bench/screen_bench ./attune MODEL [typing]
+ *   tests/bench/screen_bench ./attune MODEL [typing|heads [WORDS]]
  */
 #include <config.h>
 
@@ -147,23 +148,19 @@ static void measure_keys(struct emulator *e)
     press(e, "<ctrl-c>");
 }
 
-/* A prompt of about a thousand tokens, pasted; then one character after the other at its end. The
- * frame is finished when nothing is left to compute for it. */
-static void measure_typing(struct emulator *e)
+/* So many words, pasted and read. */
+static bool paste(struct emulator *e, int n_words)
 {
     static const char *const words[] = {"the", "cat", "sat", "on", "a", "mat", "and", "looked"};
-    static const char typed[] = "er than the other one and so it went on ";
-    double ms[TYPED], since = now_ms();
-    char *text = malloc(WORDS * 8 + 16);
+    double since = now_ms();
+    char *text = malloc((size_t)n_words * 8 + 16);
     size_t n = 0;
 
     if (!text) {
-        return;
+        return false;
     }
-    press(e, "<ctrl-x>screen typing prompt:50/tokens | dist<enter>");
-    press(e, "<ctrl-x>screen typing<enter>");
     n += (size_t)sprintf(text, "\x1b[200~");
-    for (int i = 0; i < WORDS; i++) {
+    for (int i = 0; i < n_words; i++) {
         n += (size_t)sprintf(text + n, "%s%s", i ? " " : "", words[(i + i / 8) % 8]);
     }
     n += (size_t)sprintf(text + n, "\x1b[201~");
@@ -171,6 +168,51 @@ static void measure_typing(struct emulator *e)
     emulator_sync(e, PATIENCE_MS);
     printf("%-44s %.0f ms\n", "the whole prompt, read for the first time", now_ms() - since);
     free(text);
+    return true;
+}
+
+/* What model, how many tokens. */
+static void print_status(struct emulator *e)
+{
+    char *text = emulator_text(e);
+
+    printf("%-44s %.70s\n", "on the screen", text ? text : "");
+    free(text);
+}
+
+/* One head after the other, until the map of each is on the screen. */
+static void measure_heads(struct emulator *e, int n_words)
+{
+    double ms[TYPED];
+
+    if (!paste(e, n_words)) {
+        return;
+    }
+    press(e, "<f4>");
+    emulator_sync(e, PATIENCE_MS);
+    for (int i = 0; i < TYPED; i++) {
+        double since = now_ms();
+
+        press(e, i % 8 < 4 ? "}" : "{");
+        emulator_sync(e, PATIENCE_MS);
+        ms[i] = now_ms() - since;
+    }
+    print_status(e);
+    report("the next head to its map", ms, TYPED);
+}
+
+/* A prompt of about a thousand tokens; then one character after the other at its end. The frame is
+ * finished when nothing is left to compute for it. */
+static void measure_typing(struct emulator *e)
+{
+    static const char typed[] = "er than the other one and so it went on ";
+    double ms[TYPED], since;
+
+    press(e, "<ctrl-x>screen typing prompt:50/tokens | dist<enter>");
+    press(e, "<ctrl-x>screen typing<enter>");
+    if (!paste(e, WORDS)) {
+        return;
+    }
     for (int i = 0; i < TYPED; i++) {
         const char key[2] = {typed[(size_t)i % (sizeof typed - 1)], '\0'};
 
@@ -179,9 +221,7 @@ static void measure_typing(struct emulator *e)
         emulator_sync(e, PATIENCE_MS);
         ms[i] = now_ms() - since;
     }
-    text = emulator_text(e);
-    printf("%-44s %.70s\n", "on the screen", text ? text : "");
-    free(text);
+    print_status(e);
     report("a key at the end of it to the distribution", ms, TYPED);
 }
 
@@ -190,12 +230,14 @@ int main(int argc, char **argv)
     double first[9];
     struct emulator *e = NULL;
     int n = sizeof first / sizeof *first;
+    bool heads;
 
-    if (argc != 3 && !(argc == 4 && strcmp(argv[3], "typing") == 0)) {
-        fprintf(stderr, "usage: %s ./attune MODEL [typing]\n", argv[0]);
+    heads = argc > 3 && strcmp(argv[3], "heads") == 0;
+    if (argc < 3 || argc > 5 || (argc > 3 && !heads && strcmp(argv[3], "typing") != 0)) {
+        fprintf(stderr, "usage: %s ./attune MODEL [typing|heads [WORDS]]\n", argv[0]);
         return 2;
     }
-    n = argc == 4 ? 1 : n;
+    n = argc > 3 ? 1 : n;
     for (int i = 0; i < n; i++) {
         if (e) {
             emulator_stop(e);
@@ -213,7 +255,11 @@ int main(int argc, char **argv)
     } else {
         emulator_settle(e, 300, PATIENCE_MS);
         emulator_sync(e, PATIENCE_MS);
-        measure_typing(e);
+        if (heads) {
+            measure_heads(e, argc > 4 ? atoi(argv[4]) : WORDS);
+        } else {
+            measure_typing(e);
+        }
     }
     emulator_stop(e);
     return 0;
