@@ -2,6 +2,7 @@
  * token. */
 #include <config.h>
 
+#include "cli_logits.h"
 #include "cli_spread.h"
 
 #include <attune/constraint.h>
@@ -36,52 +37,14 @@ struct probs {
     size_t *found, n_found; /* [n_found] ranks of what was looked for */
 };
 
-static int read_tensor(struct probs *p, const struct attune_tensor *t, const char *path,
-                       struct attune_error *err)
-{
-    uint64_t n = t->n_dims > 0 ? t->shape[t->n_dims - 1] : 0,
-             rows = n ? t->n_bytes / sizeof(float) / n : 0;
-
-    if (strcmp(t->dtype, "F32") != 0 || n == 0 || rows == 0 || n > INT32_MAX) {
-        return attune_error_set(err, ATTUNE_FORMAT, 0, "%s: tensor %s is not a row of F32 logits",
-                                path, t->name);
-    }
-    p->n = (size_t)n;
-    p->logits = malloc(p->n * sizeof *p->logits);
-    if (!p->logits) {
-        return attune_error_set(err, ATTUNE_MEMORY, 0, "out of memory for %zu logits", p->n);
-    }
-    memcpy(p->logits, (const char *)t->data + (rows - 1) * n * sizeof(float),
-           p->n * sizeof *p->logits);
-    return ATTUNE_OK;
-}
-
-/* --logits FILE [--tensor NAME]: the last row of that tensor, or of the only one. */
+/* --logits FILE [--tensor NAME], and what goes with it. */
 static int load_logits(struct cli *cli, struct probs *p, struct attune_error *err)
 {
-    const char *path = cli_value(cli, "logits"), *name = cli_value(cli, "tensor"),
-               *history = cli_value(cli, "history");
-    const struct attune_tensor *t;
-    struct attune_tensors *file;
+    const char *history = cli_value(cli, "history");
     char *model = NULL;
-    int status = attune_tensors_open(&file, path, err);
+    int status =
+        cli_read_logits(&p->logits, &p->n, cli_value(cli, "logits"), cli_value(cli, "tensor"), err);
 
-    if (status != ATTUNE_OK) {
-        return status;
-    }
-    t = name                              ? attune_tensors_find(file, name)
-        : attune_tensors_count(file) == 1 ? attune_tensors_at(file, 0)
-                                          : NULL;
-    if (t) {
-        status = read_tensor(p, t, path, err);
-    } else if (name) {
-        status = attune_error_set(err, ATTUNE_NOT_FOUND, 0, "%s: no tensor %s", path, name);
-    } else {
-        status = attune_error_set(err, ATTUNE_ARGUMENT, 0,
-                                  "%s: holds %zu tensors: say which with --tensor NAME", path,
-                                  attune_tensors_count(file));
-    }
-    attune_tensors_close(file);
     if (status == ATTUNE_OK && history) {
         status = cli_parse_ids(&p->history, &p->n_history, history, err);
     }

@@ -86,6 +86,8 @@ libtui_a_SOURCES = $(tui_parts) \
 	%D%/cli_labels.c \
 	%D%/cli_labels.h \
 	%D%/cli_sampling.c \
+	%D%/cli_logits.c \
+	%D%/cli_logits.h \
 	%D%/cli_spread.c \
 	%D%/cli_spread.h \
 	%D%/cli_task.c \
