@@ -14,6 +14,7 @@ check_PROGRAMS += \
 	%D%/engine/stacks_test \
 	%D%/engine/stops_test \
 	%D%/engine/tensors_test \
+	%D%/engine/draws_test \
 	%D%/engine/trace_test \
 	%D%/tui/cli_sampling_test \
 	%D%/tui/cmd_probs_test \
@@ -155,6 +156,8 @@ check_PROGRAMS += \
 	%D%/engine/tokenizer_roles_test
 endif
 
+%C%_engine_draws_test_SOURCES = %D%/engine/draws_test.c %D%/engine/applied.h
+%C%_engine_trace_test_SOURCES = %D%/engine/trace_test.c %D%/engine/applied.h
 made_sources = %D%/engine/made.c %D%/engine/made.h
 %C%_engine_model_damage_test_SOURCES = %D%/engine/model_damage_test.c $(made_sources) \
 	%D%/engine/wreck.c %D%/engine/wreck.h
@@ -308,6 +311,7 @@ endif
 
 LDADD = $(TUI_LIBS) $(CMOCKA_LIBS)
 TESTS += $(check_PROGRAMS) $(dist_check_SCRIPTS)
+EXTRA_DIST += %D%/cli/tap.sh
 dist_check_SCRIPTS += %D%/cli/ablate.sh
 dist_check_SCRIPTS += %D%/cli/kv_type.sh
 dist_check_SCRIPTS += %D%/cli/compose.sh %D%/cli/replay.sh %D%/cli/saved.sh

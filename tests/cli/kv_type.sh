@@ -1,28 +1,8 @@
 #!/bin/sh
 # --kv-type from outside: what keys and values are kept in is part of a saved run, and replay proves it.
 # Prints TAP.
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-ATTUNE_DB=$dir/test.db; export ATTUNE_DB
+. "$top_srcdir/tests/cli/tap.sh"
 model=$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf
-n=0 failed=0
-
-ok() { # ok DESCRIPTION STATUS
-    n=$((n + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
-    fi
-}
-# try STATUS PATTERN ARGS...: the verb ends so, and what it says has the pattern (fixed text).
-try() {
-    wanted=$1 pattern=$2; shift 2
-    "$ATTUNE_BIN" "$@" >"$dir/out" 2>"$dir/err"
-    got=$?
-    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
-    ok "attune $1 ... : $pattern" $?
-}
 generate() { # generate SESSION FLAGS...
     session=$1; shift
     try 0 '"steps"' run -m "$model" -p 'Once upon a time' -n 12 --ignore-eos --temperature 0.8 --seed 7 \

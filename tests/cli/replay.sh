@@ -1,29 +1,9 @@
 #!/bin/sh
 # run --save and replay --verify, from outside, on a small model; and what is left when a run is killed.
 # Prints TAP.
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-ATTUNE_DB=$dir/test.db; export ATTUNE_DB
+. "$top_srcdir/tests/cli/tap.sh"
 model=$dir/model.gguf
 cp "$ATTUNE_GOLDEN/gguf/llama-f32/model.gguf" "$model" || exit 1
-n=0 failed=0
-
-ok() { # ok DESCRIPTION STATUS
-    n=$((n + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"; sed 's/^/# /' "$dir/out" "$dir/err"; failed=1
-    fi
-}
-# try STATUS PATTERN ARGS...: the verb ends so, and what it says has the pattern (fixed text).
-try() {
-    wanted=$1 pattern=$2; shift 2
-    "$ATTUNE_BIN" "$@" >"$dir/out" 2>"$dir/err"
-    got=$?
-    [ $got -eq "$wanted" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$pattern"
-    ok "attune $1 ... : $pattern" $?
-}
 generate() { # generate SESSION SEED: what it printed is in SESSION.json
     "$ATTUNE_BIN" run -m "$model" -p 'Once upon a time' -n 20 --ignore-eos --temperature 0.8 --top-k 50 --seed "$2" \
         --save "$1" --json >"$dir/$1.json" 2>"$dir/err"
